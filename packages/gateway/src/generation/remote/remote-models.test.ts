@@ -1,6 +1,5 @@
-import { ModelUnavailableError } from '@petals-chat/engine'
+import { ModelUnavailableError, noTools, type ToolSource } from '@petals-chat/engine'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { CallerSource } from '../../access/access.ts'
 import { ResponseStore } from '../../answers/response-store.ts'
 import { asCaller, TestCallers } from '../../fixtures/test-callers.ts'
 import type { Gateway } from '../../gateway.ts'
@@ -10,8 +9,8 @@ let big: TestRemote
 let other: TestRemote
 let gateway: Gateway
 
-function start(config: object = {}, callers?: readonly CallerSource[]): void {
-  gateway = startGateway([big, other], config, callers)
+function start(config: object = {}, more?: Parameters<typeof startGateway>[2]): void {
+  gateway = startGateway([big, other], config, more)
 }
 
 beforeEach(() => {
@@ -207,7 +206,7 @@ describe('an answer of another server', () => {
       const callers = new TestCallers()
         .add('one', { models: ['big'] })
         .add('two', { models: ['big', 'local'] })
-      start({ unknownModel }, [callers])
+      start({ unknownModel }, { callers: [callers] })
       for (const caller of ['one', 'two'])
         expect(await post({ messages }, asCaller(caller))).toMatchObject({
           error: { message: 'The server is down.' },
@@ -286,6 +285,31 @@ describe('an answer of another server', () => {
     leaving.abort()
     await response
     gate.resolve()
+    await expect.poll(() => ended).toBe(true)
+  })
+
+  it('ends when its reader leaves while the tools of an MCP server are written before it', async () => {
+    await gateway[Symbol.asyncDispose]()
+    let ended = false
+    big.script = async function* () {
+      try {
+        yield words('Half')
+        yield end
+      } finally {
+        ended = true
+      }
+    }
+    // More than a stream buffers for its reader.
+    const problem = 'It does not answer. '.repeat(10_000)
+    const source: ToolSource = { name: 'docs', builtIn: false, state: 'unreachable', tools: [], problem }
+    start({}, { tools: { ...noTools, source: () => Promise.resolve(source) } })
+    const tools = [{ type: 'mcp', server_label: 'docs', require_approval: 'never' }]
+    const body = JSON.stringify({ model: 'big', input: 'Hello', stream: true, tools })
+    const response = await gateway.app.request('/v1/responses', { method: 'POST', body })
+    const reader = response.body!.getReader()
+    expect(new TextDecoder().decode((await reader.read()).value)).toContain('response.created')
+    expect([big.asked.length, ended]).toEqual([1, false])
+    await reader.cancel()
     await expect.poll(() => ended).toBe(true)
   })
 

@@ -2,6 +2,7 @@ import type { ResponseRequest } from '@petals-chat/api'
 import { abortable, InvalidRequestError } from '@petals-chat/engine'
 import type { GatewayContext } from '../../context.ts'
 import { describeAndLogError, errorThatCounts } from '../../error-response.ts'
+import { leaveAnswer } from '../../generation/answer/leave-answer.ts'
 import { begun as untilBegun, type BeginAnswer } from '../../generation/answer/respond-with-answer.ts'
 import type { ChatJob, ChatTypes } from '../../generation/chat/chat-choice-reader.ts'
 import type { EventContext } from '../../generation/stream/stream-options.ts'
@@ -50,8 +51,8 @@ export async function respondInBackground(
   } catch (error) {
     controller.abort(error)
     unlink()
-    // Where its first word comes in this moment, nobody reads on: its session would be held for good.
-    void beginning.then(({ events }) => events[Symbol.asyncIterator]().return?.()).catch(() => {})
+    // Its first word may come in this moment.
+    void beginning.then(({ events }) => leaveAnswer(events)).catch(() => {})
     throw error
   }
 }

@@ -2,6 +2,7 @@ import type { ResponseBody, ResponseEvent, ResponseRequest } from '@petals-chat/
 import type { KeptResponse } from '../../answers/kept-response.ts'
 import { type ErrorDescription, openAIErrorBody } from '../../error-response.ts'
 import type { AnswerEvent } from '../../generation/answer/answer-job.ts'
+import { leaveAnswer } from '../../generation/answer/leave-answer.ts'
 import type { AnswerDialect } from '../../generation/answer/respond-with-answer.ts'
 import type { ChatJob, ChatTypes } from '../../generation/chat/chat-choice-reader.ts'
 import { commentFrame } from '../../generation/stream/event-stream.ts'
@@ -48,7 +49,7 @@ export function responseDialect(options: ResponseDialectOptions): ResponseDialec
       kept = keep(begun.body)
       return (writer = begun)
     } catch (error) {
-      await events[Symbol.asyncIterator]().return?.()
+      await leaveAnswer(events)
       throw error
     }
   }

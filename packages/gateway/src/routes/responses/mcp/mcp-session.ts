@@ -2,6 +2,7 @@ import type { ChatRequest, RequestMessage, ResponseRequest } from '@petals-chat/
 import type { Owner } from '../../../answers/owner.ts'
 import type { GatewayContext } from '../../../context.ts'
 import type { AnswerEvent } from '../../../generation/answer/answer-job.ts'
+import { leaveAnswer } from '../../../generation/answer/leave-answer.ts'
 import { runAnswer, tokensOf } from '../../../generation/answer/run-answer.ts'
 import type { RunOptions } from '../../../generation/answer/run-options.ts'
 import type { ChatJob, ChatTypes } from '../../../generation/chat/chat-choice-reader.ts'
@@ -93,11 +94,17 @@ export class McpSession {
     prepare: PrepareRound,
   ): AsyncGenerator<RoundEvent, void, undefined> {
     const options = this.#roundOptions(context, job, chat, prepare)
-    if (this.#given.pending.length === 0)
-      return yield* answerRounds({ ...options, first: () => Promise.resolve(events) })
+    if (this.#given.pending.length === 0) {
+      try {
+        return yield* answerRounds({ ...options, first: () => Promise.resolve(events) })
+      } finally {
+        // Its reader may leave before it is read.
+        await leaveAnswer(events)
+      }
+    }
     const { runOptions } = this.#given.options
     // The job without the results has served its purpose: it was checked.
-    await events[Symbol.asyncIterator]().return?.()
+    await leaveAnswer(events)
     await using _admitted = await runOptions.allowance?.openRequest(tokensOf(job))
     context.sessions.assertRoom(job.work.model.id, runOptions)
     yield* answerRounds(options)
