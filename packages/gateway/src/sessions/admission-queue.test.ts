@@ -1,5 +1,5 @@
 import { CapacityError } from '@petals-chat/engine'
-import { describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { AdmissionQueue } from './admission-queue.ts'
 
 const createQueue = (config: Partial<ConstructorParameters<typeof AdmissionQueue>[0]> = {}) =>
@@ -231,4 +231,81 @@ it('tells a new place when a client with a better claim comes', async () => {
   queue.leave(1, { account: 'greedy' })
   await waiting
   expect(places).toEqual([1, 2, 1, undefined])
+})
+
+describe('a request for more room than there is', () => {
+  /** A queue in which one client has a permit, and whoever asks for more than 1 does not fit. */
+  async function crowded() {
+    const queue = createQueue({ maxPermits: 8 })
+    await queue.enter({ account: 'first' })
+    const order: string[] = []
+    const ask = (
+      account: string,
+      room: number,
+      more: { signal?: AbortSignal; isContinued?: boolean } = {},
+    ) => {
+      const admitted = queue.enter({ account, ...more }, { hasRoom: () => room <= 1 })
+      return admitted.then(() => void order.push(account))
+    }
+    return { queue, order, ask }
+  }
+  const later = (ms: number) => vi.advanceTimersByTimeAsync(ms)
+
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  it('keeps others waiting for ten seconds, so that room gathers for it; then they pass it', async () => {
+    const { queue, order, ask } = await crowded()
+    void ask('big', 9)
+    void ask('small', 1)
+    await later(9_000)
+    queue.roomChanged()
+    expect(order).toEqual([])
+    await later(1_000)
+    queue.roomChanged()
+    await later(0)
+    expect(order).toEqual(['small'])
+    // It does so once, also if others come later.
+    await ask('late', 1)
+    queue.leave(1, { account: 'first' })
+    queue.leave(1, { account: 'small' })
+    queue.leave(1, { account: 'late' })
+    await later(0)
+    expect(order).toEqual(['small', 'late', 'big'])
+  })
+
+  it('costs its client the time of the others: its next one comes after theirs', async () => {
+    const { queue, order, ask } = await crowded()
+    const leaving = new AbortController()
+    const left = ask('big', 9, { signal: leaving.signal }).catch(() => {})
+    void ask('small', 1)
+    await later(10_000)
+    queue.roomChanged()
+    leaving.abort(new Error('left'))
+    await left
+    void ask('big', 9)
+    await ask('other', 1)
+    expect(order).toEqual(['small', 'other'])
+  })
+
+  it('holds up nobody when it has left', async () => {
+    const { order, ask } = await crowded()
+    const leaving = new AbortController()
+    const left = ask('big', 9, { signal: leaving.signal }).catch(() => {})
+    void ask('small', 1)
+    leaving.abort(new Error('left'))
+    await left
+    expect(order).toEqual(['small'])
+  })
+
+  it('is not passed if it goes on with an answer: it would wait without end', async () => {
+    const { queue, order, ask } = await crowded()
+    void ask('big', 9, { isContinued: true })
+    void ask('small', 1)
+    await later(30_000)
+    queue.roomChanged()
+    queue.leave(1, { account: 'first' })
+    await later(0)
+    expect(order).toEqual(['big', 'small'])
+  })
 })

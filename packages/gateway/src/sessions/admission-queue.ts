@@ -22,6 +22,10 @@ interface Waiter extends EnterOptions {
   readonly isFirst: boolean
   /** Its place, as it was told last. */
   place: number | undefined
+  /** Since when others wait behind it although they may fit, milliseconds of `performance.now()`. */
+  holdsUpSince: number | undefined
+  /** That time counts for its client. */
+  isCharged: boolean
   readonly admit: () => void
   readonly refuse: (reason: unknown) => void
 }
@@ -29,6 +33,12 @@ interface Waiter extends EnterOptions {
 /** Bounds of `retryAfterMs` for refused clients: long enough to be useful, and not longer than a person waits. */
 const MIN_RETRY_MS = 1_000
 const MAX_RETRY_MS = 60_000
+
+/**
+ * How long a request for more room than there is keeps those behind it waiting, so that room gathers for it. Then they pass it:
+ * one client would block all others.
+ */
+const HOLD_UP_MS = 10_000
 
 /** Weight of the newest measurement in the running mean of how long permits are held. */
 const HOLD_TIME_WEIGHT = 0.2
@@ -43,7 +53,7 @@ const accountOf = ({ account = UNNAMED }: Claim): string => account
  * many requests each of them sends; the requests of one client are admitted in the order of their arrival. In a full
  * queue a newcomer takes the place of the client with the most requests. If the engine has space for fewer sessions, the
  * caller reports that by `shrink`; every returned permit then raises the limit by one again. Where it can tell before, `hasRoom`
- * does.
+ * does; a request that does not fit is passed by others that do, but not at once.
  */
 export class AdmissionQueue {
   readonly #config: AdmissionConfig
@@ -138,8 +148,19 @@ export class AdmissionQueue {
     const { signal, isContinued = false } = claim
     signal?.throwIfAborted()
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const waiter: Waiter = { claim, isFirst, hasRoom, place: undefined, admit: resolve, refuse: reject }
+    const waiter: Waiter = {
+      claim,
+      isFirst,
+      hasRoom,
+      place: undefined,
+      holdsUpSince: undefined,
+      isCharged: false,
+      admit: resolve,
+      refuse: reject,
+    }
     this.#waiters.push(waiter)
+    // It may fit although others wait for room.
+    if (this.#admissible() === waiter) return this.#admit(waiter)
     this.#tellPlaces()
     const abort = () => this.#drop(waiter, signal?.reason)
     const timer = isContinued
@@ -155,16 +176,49 @@ export class AdmissionQueue {
   }
 
   #admitNext(): void {
-    while (true) {
-      const waiter = this.#next()
-      // Nobody overtakes a request that needs more room than the ones behind it.
-      if (waiter === undefined || !this.#admits(waiter)) return
-      this.#waiters.splice(this.#waiters.indexOf(waiter), 1)
-      this.#take(waiter.claim)
+    for (let waiter = this.#admissible(); waiter !== undefined; waiter = this.#admissible()) {
+      this.#admit(waiter)
       waiter.admit()
       waiter.claim.onPlace?.(undefined)
       this.#tellPlaces()
     }
+  }
+
+  #admit(waiter: Waiter): void {
+    this.#remove(waiter)
+    this.#take(waiter.claim)
+  }
+
+  #remove(waiter: Waiter): void {
+    this.#waiters.splice(this.#waiters.indexOf(waiter), 1)
+    this.#charge(waiter)
+  }
+
+  /** The waiter that is to be admitted now: the one with the best claim that fits, unless one before it holds it up. */
+  #admissible(): Waiter | undefined {
+    if (this.#permits >= this.#limit) return undefined
+    for (const waiter of this.#inOrder()) {
+      if (this.#admits(waiter)) return waiter
+      if (this.#holdsUp(waiter)) return undefined
+    }
+    return undefined
+  }
+
+  /** A request that was begun waits without a limit: it is not passed. */
+  #holdsUp(waiter: Waiter): boolean {
+    if (this.#waiters.length === 1 || waiter.claim.isContinued) return true
+    waiter.holdsUpSince ??= performance.now()
+    if (performance.now() - waiter.holdsUpSince < HOLD_UP_MS) return true
+    this.#charge(waiter)
+    return false
+  }
+
+  /** The time for which a request held up others counts as time that its client was served: the next one comes after theirs. */
+  #charge(waiter: Waiter): void {
+    if (waiter.holdsUpSince === undefined || waiter.isCharged) return
+    waiter.isCharged = true
+    const heldUpMs = Math.min(performance.now() - waiter.holdsUpSince, HOLD_UP_MS)
+    this.#shares.charge(accountOf(waiter.claim), heldUpMs)
   }
 
   /** Tells each waiting request its place, if it has changed. */
@@ -175,10 +229,6 @@ export class AdmissionQueue {
       waiter.place = index + 1
       waiter.claim.onPlace?.(waiter.place)
     }
-  }
-
-  #next(): Waiter | undefined {
-    return this.#inOrder()[0]
   }
 
   /** The waiters with the best claims first; among equal ones the one that has waited longest. */
@@ -230,11 +280,12 @@ export class AdmissionQueue {
   }
 
   #drop(waiter: Waiter, reason: unknown): void {
-    const index = this.#waiters.indexOf(waiter)
-    if (index < 0) return
-    this.#waiters.splice(index, 1)
+    if (!this.#waiters.includes(waiter)) return
+    this.#remove(waiter)
     waiter.refuse(reason)
     this.#tellPlaces()
+    // It may have held up others.
+    this.#admitNext()
   }
 
   #full(message: string): CapacityError {

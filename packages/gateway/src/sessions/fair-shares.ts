@@ -42,6 +42,12 @@ export class FairShares {
     if (this.#shares.size > MAX_REMEMBERED) this.#forget()
   }
 
+  /** Counts time as served that the client took from others without a permit. */
+  charge(client: string, ms: number): void {
+    const { held, served } = this.#shareOf(client)
+    this.#shares.set(client, { held, served: served + ms })
+  }
+
   #shareOf(client: string): Share {
     const { held, served } = this.#shares.get(client) ?? { held: 0, served: 0 }
     return { held, served: Math.max(served, this.#clock) }

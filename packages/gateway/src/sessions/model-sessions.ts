@@ -48,6 +48,8 @@ export class ModelSessions {
   /** Leases that are out: permits without one are of requests whose session is not open yet. */
   #leases = 0
   #isWatching = false
+  /** Requests that are not admitted yet. */
+  readonly #waiting = new Set<AcquireRequest>()
 
   constructor(model: Model, options: ModelSessionsOptions) {
     const { config } = options
@@ -90,15 +92,24 @@ export class ModelSessions {
       if (request.maxLength > this.#model.contextLength) {
         throw new ContextLengthError(request.maxLength, this.#model.contextLength)
       }
-      const admission = this.#queue.enter(request, { hasRoom: () => this.#hasRoom(request, 1) })
-      void this.#watchRoom(request)
-      this.#options.onChange()
-      this.#unread.makeWay()
-      await admission
+      await this.#admission(request)
       const session = await this.#prepareAdmitted(request)
       return this.#lease(session, request, performance.now() - startedAt)
     } finally {
       this.#options.onChange()
+    }
+  }
+
+  async #admission(request: AcquireRequest): Promise<void> {
+    this.#waiting.add(request)
+    try {
+      const admission = this.#queue.enter(request, { hasRoom: () => this.#hasRoom(request, 1) })
+      void this.#watchRoom()
+      this.#options.onChange()
+      this.#unread.makeWay()
+      await admission
+    } finally {
+      this.#waiting.delete(request)
     }
   }
 
@@ -169,17 +180,26 @@ export class ModelSessions {
   }
 
   /** Looks for room again and again, while requests wait for it. */
-  async #watchRoom(request: AcquireRequest): Promise<void> {
+  async #watchRoom(): Promise<void> {
     const { room } = this.#model
     if (room === undefined || this.#isWatching) return
     this.#isWatching = true
     while (this.waiting > 0 && !this.#closed) {
-      if (this.#queue.lacksRoom) await room.look(this.#planned(request))
+      if (this.#queue.lacksRoom) await room.look(this.#longestPlanned())
       this.#queue.roomChanged()
       this.#options.onChange()
       if (this.waiting > 0) await new Promise((resolve) => setTimeout(resolve, ROOM_INTERVAL_MS).unref())
     }
     this.#isWatching = false
+  }
+
+  /** Where there is room for it, there is room for each of the sessions that requests wait for. */
+  #longestPlanned(): PlannedSession {
+    const planned = [...this.#waiting].map((request) => this.#planned(request))
+    return {
+      promptLength: Math.max(...planned.map(({ promptLength }) => promptLength)),
+      maxLength: Math.max(...planned.map(({ maxLength }) => maxLength)),
+    }
   }
 
   /** Opens a session for an admitted request. Returns the permit if that fails. */

@@ -15,6 +15,8 @@ import { createSessionPool } from './session-pool.ts'
 /** Sessions for which the servers of others have room, beside those of this pool. */
 let places: number
 let looked: number
+/** The longest prompt for which was looked. */
+let longest: number
 /** What the next looks find. */
 let found: number | undefined
 let model: Model
@@ -23,17 +25,18 @@ let pool: SessionPool
 beforeEach(async () => {
   vi.useFakeTimers()
   looked = 0
+  longest = 0
   found = undefined
   const engine = new ScriptedEngine({})
   const loaded = await engine.load(modelSpecSchema.parse({ id: 'test', engine: 'llama', source: 'none' }))
   model = forwardModel(loaded, {
     room: {
       has: ({ promptLength }, count) => {
-        expect(promptLength).toBe(2)
-        return count <= 0 || engine.openSessions + count <= places
+        return count <= 0 || engine.openSessions + count * (promptLength / 2) <= places
       },
-      async look() {
+      async look({ promptLength }) {
         looked += 1
+        longest = Math.max(longest, promptLength)
         places = found ?? places
       },
     },
@@ -96,6 +99,22 @@ describe('sessions whose servers others use, too', () => {
     expect([looked, second.told]).toEqual([3, [1, undefined, 'here']])
     await vi.advanceTimersByTimeAsync(10_000)
     expect(looked).toBe(3)
+  })
+
+  it('look for the longest session that waits, whichever came first', async () => {
+    places = 1
+    const [, second, third] = [ask(), ask(), ask({ tokens: [72, 105, 72, 105] })]
+    await vi.advanceTimersByTimeAsync(2000)
+    expect(longest).toBe(4)
+    found = 2
+    await vi.advanceTimersByTimeAsync(2000)
+    expect([second.told, third.told]).toEqual([
+      [1, undefined, 'here'],
+      [2, 1],
+    ])
+    found = 4
+    await vi.advanceTimersByTimeAsync(2000)
+    expect(third.told).toEqual([2, 1, undefined, 'here'])
   })
 
   it('wait for a limited time, or until their clients leave', async () => {
