@@ -67,6 +67,19 @@ describe('the room for more sessions', () => {
     })
   })
 
+  it('is that of servers, too, which have come while no session was opened', async () => {
+    const full = await swarm.addServer(0, 6, { cacheTokens: 6 * 330 })
+    full.announce([swarm.dht], { cacheTokensLeft: 2 * 6 * 330 })
+    const client = await swarm.connect()
+    await client.openSession().step(swarm.inputs(4))
+    const server = await swarm.addServer(0, 6, { cacheTokens: 6 * 700 })
+    server.announce([swarm.dht], { cacheTokensLeft: 2 * 6 * 700 })
+    await client.directory.refresh()
+    expect(fit(client)).toBe(0)
+    await client.router.askRoom(320)
+    expect(fit(client)).toBe(2)
+  })
+
   it('is none after a refusal', async () => {
     const server = await swarm.addServer(0, 6)
     server.announce([swarm.dht], { cacheTokensLeft: 2 * 6 * 10_000 })

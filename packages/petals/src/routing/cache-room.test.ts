@@ -90,7 +90,7 @@ describe('the free room of a server', () => {
     expect(free()).toBe(1000)
     room.refused(span)
     clock.now = 1000
-    room.told(span, vectors(500))
+    room.told(span, vectors(500), clock.now)
     expect(free()).toBe(500)
     room.refused(span)
     clock.now = 61_001
@@ -102,6 +102,21 @@ describe('the free room of a server', () => {
     clock.now = 130_000
     announce(800, 4)
     expect(free()).toBe(800)
+  })
+
+  it('is remembered for a limited time, also of servers that announce nothing', () => {
+    const { room, span, clock } = oneServer(null)
+    for (let i = 0; i < 3; i++) {
+      room.expect(span, vectors(300))
+      room.expect(span, vectors(300))
+      room.opened(span, `${i}`, vectors(300))
+      room.closed(span.peer, `${i}`)
+    }
+    room.announced(new SpanIndex([], 2))
+    expect(room.size).toBe(1)
+    clock.now = 600_001
+    room.announced(new SpanIndex([], 2))
+    expect(room.size).toBe(0)
   })
 
   it('is not known if the server does not announce it, but for a refusal', () => {

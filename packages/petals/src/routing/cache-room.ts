@@ -5,6 +5,8 @@ import { vectorsPerToken, type SpanIndex } from './span-index.ts'
 
 /** A planned session that has not been opened this long is forgotten. */
 const expectedForMs = 2000
+/** An announcement that came this long after a session there had ended is without it. */
+const endedForMs = 600_000
 /** A server that had no room is full for this long, unless it says something else or a session there ends. */
 const fullForMs = 60_000
 
@@ -61,6 +63,11 @@ export class CacheRoom {
     this.#lookedAt = now()
   }
 
+  /** Servers of which something is remembered. */
+  get size(): number {
+    return this.#accounts.size
+  }
+
   /** Reads the announcements of servers, each time that the DHT was asked. */
   announced(index: SpanIndex): void {
     for (const [peer, account] of this.#accounts)
@@ -69,15 +76,16 @@ export class CacheRoom {
     this.#lookedAt = this.#now()
   }
 
-  /** The server of this span has told its free room just now, in vectors. */
-  told(span: Span, left: number): void {
-    const now = this.#now()
-    this.#take(this.#accountOf(span), { key: keyOf(span), left, since: now, until: now })
+  /** The server of this span has told its free room, in vectors. @param askedAt when it was asked, milliseconds of the clock */
+  told(span: Span, left: number, askedAt: number): void {
+    this.#take(this.#accountOf(span), { key: keyOf(span), left, since: askedAt, until: this.#now() })
   }
 
   /** Notes that a session of so many vectors will be opened on the server of this span. */
   expect(span: Span, vectors: number): void {
-    this.#accountOf(span).expected.push({ at: this.#now(), vectors })
+    const account = this.#accountOf(span)
+    this.#forgetOld(account)
+    account.expected.push({ at: this.#now(), vectors })
   }
 
   opened(span: Span, session: string, vectors: number): void {
@@ -140,11 +148,12 @@ export class CacheRoom {
     return least
   }
 
-  #left({ bookings, expected, report, fullSince }: Account): number | undefined {
+  #left(account: Account): number | undefined {
     const now = this.#now()
+    this.#forgetOld(account)
+    const { bookings, expected, report, fullSince } = account
     if (fullSince !== undefined && now - fullSince < fullForMs) return 0
     if (!report) return undefined
-    while (expected[0] && expected[0].at < now - expectedForMs) expected.shift()
     let left = expected.reduce((sum, { vectors }) => sum - vectors, report.left)
     for (const { vectors, openedAt, closedAt } of bookings.values()) {
       if (closedAt === undefined && openedAt >= report.since) left -= vectors
@@ -180,7 +189,17 @@ export class CacheRoom {
       if (closedAt !== undefined) account.bookings.delete(session)
   }
 
-  #isOver({ bookings, expected, fullSince }: Account): boolean {
+  /** Also of servers that announce nothing, or no longer. */
+  #forgetOld({ bookings, expected }: Account): void {
+    const now = this.#now()
+    while (expected[0] && expected[0].at < now - expectedForMs) expected.shift()
+    for (const [session, { closedAt = now }] of bookings)
+      if (closedAt < now - endedForMs) bookings.delete(session)
+  }
+
+  #isOver(account: Account): boolean {
+    this.#forgetOld(account)
+    const { bookings, expected, fullSince } = account
     const isFull = fullSince !== undefined && this.#now() - fullSince < fullForMs
     return bookings.size === 0 && expected.length === 0 && !isFull
   }

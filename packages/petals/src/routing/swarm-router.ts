@@ -9,7 +9,7 @@ import {
 import type { BlockDirectory } from '../blocks/block-directory.ts'
 import type { BlockRange } from '../blocks/block-range.ts'
 import { missingBlocks, type Span } from '../blocks/spans.ts'
-import type { DhtClient, PingOptions } from '../dht/dht-client.ts'
+import type { DhtClient } from '../dht/dht-client.ts'
 import { SwarmError } from '../errors.ts'
 import type { PeerId } from '../p2p/peer-id.ts'
 import { BanList, type Offence } from './ban-list.ts'
@@ -17,6 +17,7 @@ import { filterSpans, withLeastDemerit, withoutUnwanted, type ServerFilter } fro
 import { failureKind, offenceOf } from './failure-kind.ts'
 import { Liveness } from './liveness.ts'
 import { missingBlocksError } from './missing-blocks.ts'
+import { RoomQuestions, type RoomProbe } from './room-questions.ts'
 import { RoutePlanner, sessionVectors } from './route-planner.ts'
 import { routerMetrics, type RouterMetrics } from './router-metrics.ts'
 import { RoundTripMonitor } from './round-trip-monitor.ts'
@@ -32,9 +33,6 @@ const firstPingsMs = 300
 /** The shortest time between two lookups of servers for blocks that have none, or only ones that failed. */
 const minRefreshAgeMs = 1000
 
-/** Servers that are asked for their room at a time. */
-const mostAsked = 16
-
 /** Demerits of a banned server, by its offence. The caller's own demerits are added to these. */
 const demeritOf: Readonly<Record<Offence, number>> = { late: 0.25, failed: 0.5, gone: 0.75 }
 const demeritOfDisputed = 0.125
@@ -43,8 +41,7 @@ export interface RouterOptions extends ServerFilter {
   readonly directory: BlockDirectory
   readonly dht: DhtClient
   readonly probe?: ServerProbe | undefined
-  /** Asks a server for its free KV cache, in vectors; undefined if it does not tell. */
-  readonly askRoom?: ((peer: PeerId, options: PingOptions) => Promise<number | undefined>) | undefined
+  readonly askRoom?: RoomProbe | undefined
   /** Length of a first ban, milliseconds. */
   readonly banTimeoutMs: number
   readonly pingTimeoutMs: number
@@ -72,6 +69,7 @@ class SwarmRouter implements Router {
   readonly #roundTrips: RoundTrips
   readonly #liveness: Liveness
   readonly #planner: RoutePlanner
+  readonly #questions: RoomQuestions | undefined
   /** Of the latest answer of the directory. */
   #indexed: { readonly spans: readonly Span[]; readonly index: SpanIndex } | undefined
   readonly #monitor: RoundTripMonitor
@@ -89,6 +87,8 @@ class SwarmRouter implements Router {
     this.#roundTrips = new RoundTrips({ ...options, now })
     this.#liveness = new Liveness(options.dht, this.#roundTrips, { now, random })
     this.#planner = new RoutePlanner(this.#roundTrips, now)
+    const { askRoom: probe, pingTimeoutMs: timeoutMs } = options
+    if (probe) this.#questions = new RoomQuestions({ room: this.#planner.room, probe, timeoutMs, now })
     this.#logger = options.logger ?? silentLogger
     this.#metrics = routerMetrics(options.metrics ?? silentMetrics, options.directory.dhtPrefix)
     this.#monitor = new RoundTripMonitor({
@@ -199,19 +199,11 @@ class SwarmRouter implements Router {
   }
 
   async askRoom(tokens: number, { signal }: AbortOptions = {}): Promise<void> {
-    const { askRoom, pingTimeoutMs } = this.#options
-    if (!this.#indexed || !askRoom) return
-    const { index } = this.#indexed
-    const free = this.#planner.room.freeTokens(index)
-    const short = index.spans.filter((_, slot) => free[slot]! < tokens).slice(0, mostAsked)
+    if (!this.#indexed || !this.#questions) return
+    // Servers may have come, or have announced more room, since the last route was planned.
+    const index = await this.#presentIndex({ signal }).catch(() => this.#indexed!.index)
     const stop = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal
-    await Promise.all(
-      short.map(async (span) => {
-        const options = { signal: stop, timeoutMs: pingTimeoutMs }
-        const left = await askRoom(span.peer, options).catch(() => undefined)
-        if (left !== undefined) this.#planner.room.told(span, left)
-      }),
-    )
+    await this.#questions.ask(index, tokens, stop)
   }
 
   async check({ signal }: AbortOptions = {}): Promise<void> {
@@ -243,17 +235,22 @@ class SwarmRouter implements Router {
     { signal, refresh = false }: AbortOptions & { readonly refresh?: boolean },
   ): Promise<SpanIndex> {
     if (refresh) await this.#directory.refresh({ signal })
-    const spans = await this.#directory.findSpans({ signal })
+    const index = await this.#presentIndex({ signal })
+    const missing = index.missing(blocks, this.#wrongSlots(index))
+    if (missing.length === 0) return index
+    if (refresh || !this.#isStale()) throw this.#missing(missing)
+    return await this.#indexOf(blocks, { signal, refresh: true })
+  }
+
+  /** Returns the usable spans that are known now. */
+  async #presentIndex(options: AbortOptions): Promise<SpanIndex> {
+    const spans = await this.#directory.findSpans(options)
     if (this.#indexed?.spans !== spans) {
       const allowed = filterSpans(spans, this.#options)
       this.#indexed = { spans, index: new SpanIndex(allowed, this.#directory.numBlocks) }
       this.#planner.room.announced(this.#indexed.index)
     }
-    const { index } = this.#indexed
-    const missing = index.missing(blocks, this.#wrongSlots(index))
-    if (missing.length === 0) return index
-    if (refresh || !this.#isStale()) throw this.#missing(missing)
-    return await this.#indexOf(blocks, { signal, refresh: true })
+    return this.#indexed.index
   }
 
   /** Returns the slots of servers with a fault. */

@@ -1,7 +1,7 @@
 import { decodeMsgpack } from '../wire/msgpack-decode.ts'
 import { RpcError } from '../errors.ts'
+import type { RoomProbe } from '../routing/room-questions.ts'
 import type { ServerProbe } from '../routing/round-trips.ts'
-import type { RouterOptions } from '../routing/swarm-router.ts'
 import type { RpcClient, RpcMethod } from '../rpc/rpc-client.ts'
 import { decodeExpertInfo, encodeExpertUid } from '../wire/runtime.ts'
 
@@ -24,7 +24,7 @@ export function createServerProbe(rpc: RpcClient): ServerProbe {
 }
 
 /** Creates a question for the free KV cache of a server, in vectors; undefined if its answer does not tell. */
-export function createRoomProbe(rpc: RpcClient): NonNullable<RouterOptions['askRoom']> {
+export function createRoomProbe(rpc: RpcClient): RoomProbe {
   return async (peer, options) => {
     const info = decodeMsgpack(await rpc.unary(peer, infoMethod, '', options))
     const tokens = info instanceof Map ? info.get('cache_tokens_available') : undefined
