@@ -231,7 +231,9 @@ export class ModelSessions {
       const reused = await this.#reuse(best, request)
       if (reused !== undefined) return reused
     }
-    // Idle sessions may take the room that is missing.
+    // Idle sessions may take the room that is missing. What is known may be old: it is looked before any of them is closed.
+    if (this.#idle.size > 0 && !this.#hasRoom(request, 0))
+      await this.#model.room?.look(this.#planned(request), { signal: request.signal })
     while (!this.#hasRoom(request, 0) && (await this.#makeRoom()));
     while (true) {
       try {

@@ -19,6 +19,7 @@ let looked: number
 let longest: number
 /** What the next looks find. */
 let found: number | undefined
+let engine: ScriptedEngine
 let model: Model
 let pool: SessionPool
 
@@ -27,7 +28,7 @@ beforeEach(async () => {
   looked = 0
   longest = 0
   found = undefined
-  const engine = new ScriptedEngine({})
+  engine = new ScriptedEngine({})
   const loaded = await engine.load(modelSpecSchema.parse({ id: 'test', engine: 'llama', source: 'none' }))
   model = forwardModel(loaded, {
     room: {
@@ -129,14 +130,19 @@ describe('sessions whose servers others use, too', () => {
     await refused
   })
 
-  it('take the room of idle ones', async () => {
+  it.each([
+    ['take the room of idle ones', undefined, 1],
+    ['close no idle ones if there is room by now, of which nothing was known yet', 2, 2],
+  ])('%s', async (_, room, open) => {
     places = 1
     const { session, ...lease } = await acquire()
     for await (const _token of session.generate([72, 105], { sampling: greedy })) break
     await lease[Symbol.asyncDispose]()
+    found = room
     const next = ask({ account: 'other' })
     await settle()
     expect(next.told).toEqual(['here'])
+    expect(engine.openSessions).toBe(open)
   })
 
   it('are not opened in advance where there is no room', async () => {
