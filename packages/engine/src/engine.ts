@@ -58,7 +58,7 @@ export interface Model extends AsyncDisposable {
 
 /** The room for KV caches of sessions that are not opened yet, on machines which other programs use, too. */
 export interface SessionRoom {
-  /** Reports whether there is room for `count` more sessions like this one, as far as is known. Asks nobody. */
+  /** Reports whether there is room for `count` more sessions like this one, as far as is known. Asks no server. */
   has(session: PlannedSession, count: number): boolean
   /** Finds out again how much room there is. Never throws. For use now and then while a session waits. */
   look(session: PlannedSession, options?: AbortOptions): Promise<void>

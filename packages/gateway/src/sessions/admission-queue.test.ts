@@ -234,7 +234,7 @@ it('tells a new place when a client with a better claim comes', async () => {
 })
 
 describe('a request for more room than there is', () => {
-  /** A queue in which one client has a permit, and whoever asks for more than 1 does not fit. */
+  /** A queue in which one client has a permit, and a request for more than 1 does not fit. */
   async function crowded() {
     const queue = createQueue({ maxPermits: 8 })
     await queue.enter({ account: 'first' })
@@ -288,7 +288,7 @@ describe('a request for more room than there is', () => {
     expect(order).toEqual(['small', 'other'])
   })
 
-  it('holds up nobody when it has left', async () => {
+  it('holds up no other when it has left', async () => {
     const { order, ask } = await crowded()
     const leaving = new AbortController()
     const left = ask('big', 9, { signal: leaving.signal }).catch(() => {})

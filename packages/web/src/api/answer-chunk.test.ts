@@ -63,10 +63,10 @@ describe('parseAnswerChunk', () => {
   })
 
   it('reads which model stands in for the one that was asked for, and why', () => {
-    const fallback = { model: 'big', reason: 'Nobody serves block 3.' }
+    const fallback = { model: 'big', reason: 'No server holds block 3.' }
     expect(parse({ model: 'small', choices: [], petals: { fallback } }).standIn).toEqual({
       model: 'small',
-      reason: 'Nobody serves block 3.',
+      reason: 'No server holds block 3.',
     })
     expect(parse({ model: 'small', choices: [], petals: { fallback: 5 } }).standIn).toBeUndefined()
     expect(parse({ choices: [], petals: { fallback } }).standIn).toBeUndefined()

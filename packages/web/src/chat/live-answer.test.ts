@@ -61,7 +61,7 @@ it('has a place in the queue until its turn comes, or text', () => {
 })
 
 it('keeps which model stands in for the one that was asked', () => {
-  const standIn = { model: 'small', reason: 'Nobody serves block 3.' }
+  const standIn = { model: 'small', reason: 'No server holds block 3.' }
   const told = applyChunk(startAnswer(message, 0), { text: 'A', reasoning: '', standIn }, 0)
   expect(applyChunk(told, { text: 'B', reasoning: '' }, 1).standIn).toEqual(standIn)
   expect(startAnswer({ ...message, standIn }, 2).standIn).toEqual(standIn)

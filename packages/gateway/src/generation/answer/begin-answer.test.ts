@@ -23,7 +23,7 @@ const away = (): never => {
 }
 const wait = { blocks: [{ start: 12, end: 24 }], since: 1_700_000_000_000, until: 1_700_000_120_000 }
 
-/** What the swarm of the model does before an answer. Default: nobody serves some blocks, and it waits no longer. */
+/** What the swarm of the model does before an answer. Default: no server holds some blocks, and it waits no longer. */
 let beforeAnswer: (options: Parameters<Session['generate']>[1]) => Promise<void>
 let beforeLoad: () => void
 let openSessions = 0
