@@ -64,7 +64,14 @@ it('a caller that gives up is told its own reason', async () => {
   await expect(dialled).rejects.toThrow('stopped by the test')
 })
 
-it('a peer that answers is connected to', async () => {
+it('a peer that answers is connected to, and it is told how long that took', async () => {
   const peer = resources.use(await TestPeer.start())
-  await dial(peer.address, { connectMs: 60_000, upgradeMs: 60_000 })
+  const took: number[] = []
+  const onConnected = (ms: number): void => void took.push(ms)
+  await dial(peer.address, { connectMs: 60_000, upgradeMs: 60_000, onConnected })
+  expect(took).toEqual([expect.any(Number)])
+  const transport = withAddressTimeouts(silent, () => ({ connectMs: 1, upgradeMs: 60_000, onConnected }))({})
+  const options = { signal: new AbortController().signal, upgrader: {} as Upgrader }
+  await expect(transport.dial(multiaddr('/ip4/192.0.2.1/tcp/1'), options)).rejects.toThrow()
+  expect(took).toHaveLength(1)
 })

@@ -7,6 +7,8 @@ export interface AddressTimeouts {
   readonly connectMs: number
   /** For the handshakes after that, which take several round trips. */
   readonly upgradeMs: number
+  /** Called with the milliseconds that connecting took, if it succeeds: of this address alone, not of those tried before it. */
+  readonly onConnected?: ((ms: number) => void) | undefined
 }
 
 /**
@@ -24,8 +26,11 @@ export const withAddressTimeouts =
     transport.dial = async (address, options) => {
       const timeouts = timeoutsOf(address)
       const timer = new DialTimer(options, timeouts)
+      const startedAt = performance.now()
       try {
-        return await dial(address, timer.options)
+        const connection = await dial(address, timer.options)
+        timeouts.onConnected?.(performance.now() - startedAt)
+        return connection
       } catch (error) {
         throw timer.reason ?? error
       } finally {

@@ -130,7 +130,7 @@ export class Libp2pTransport implements SwarmTransport {
   readonly #initialPeers: PeerId[] = []
   /** Initial peers that are being dialled. */
   readonly #joining = new Set<InitialPeer>()
-  /** Milliseconds in which the fastest initial peer was connected to; 0 before. */
+  /** Milliseconds in which the fastest address of an initial peer was connected to; 0 before. */
   #joinMs = 0
 
   constructor(connectTimeoutMs: number, policy: AddressPolicy) {
@@ -162,7 +162,12 @@ export class Libp2pTransport implements SwarmTransport {
     const id = peerOf(address)
     // A peer whose id is unknown may be any.
     const isInitial = [...this.#joining].some(({ peer = id }) => peer === id)
-    if (isInitial) return { connectMs, upgradeMs: joinUpgradeMs }
+    if (isInitial)
+      return {
+        connectMs,
+        upgradeMs: joinUpgradeMs,
+        onConnected: (joinMs) => this.#noteJoin(Math.ceil(joinMs)),
+      }
     const ms = Math.max(connectMs, patienceFactor * this.#joinMs)
     return { connectMs: ms, upgradeMs: ms }
   }
@@ -212,10 +217,7 @@ export class Libp2pTransport implements SwarmTransport {
   async #connectInitial(initial: InitialPeer, signal: AbortSignal | undefined): Promise<void> {
     this.#joining.add(initial)
     try {
-      const startedAt = performance.now()
-      const connection = await this.node.dial([...initial.multiaddrs], signal ? { signal } : {})
-      this.#noteJoin(Math.ceil(performance.now() - startedAt))
-      await this.#addInitial(connection)
+      await this.#addInitial(await this.node.dial([...initial.multiaddrs], signal ? { signal } : {}))
     } finally {
       this.#joining.delete(initial)
     }
