@@ -1,7 +1,7 @@
 import { silentLogger } from '@petals-chat/engine'
 import type { PeerId, RpcClient } from '@petals-chat/petals/protocol'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { NetworkSpeed } from './network-speed.ts'
+import { measurablePeers, NetworkSpeed } from './network-speed.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
@@ -66,6 +66,31 @@ it('it is not known while no peer answers, and measured once', async () => {
     await done
   }
   expect(sent['fibre']).toBeLessThan(3e6)
+})
+
+it('it is measured once, also if it is asked for twice at the same time', async () => {
+  const { rpc, peers, sent } = linesTo({ fibre: 50e6 })
+  const speed = new NetworkSpeed({ rpc, logger: silentLogger })
+  const done = Promise.all([speed.measure(peers), speed.measure(peers)])
+  await vi.advanceTimersByTimeAsync(60_000)
+  await done
+  expect(sent['fibre']).toBeLessThan(3e6)
+  expect(speed.bps).toBeGreaterThan(45e6)
+})
+
+it('nothing is sent through the relays of others, nor to servers that are not there', () => {
+  const serverOf = (peer: string, more: object = {}) => ({
+    peer: peer as PeerId,
+    server: { state: 'online', throughput: 1, adapters: [], ...more } as const,
+  })
+  const servers = [
+    serverOf('self'),
+    serverOf('near'),
+    serverOf('behind', { usingRelay: true }),
+    serverOf('left', { state: 'offline' }),
+  ]
+  const initial = ['seed', 'near'] as PeerId[]
+  expect(measurablePeers(initial, servers, 'self' as PeerId)).toEqual(['seed', 'near'])
 })
 
 it('a given speed is not measured', async () => {

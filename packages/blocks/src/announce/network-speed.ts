@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { AbortOptions, Logger } from '@petals-chat/engine'
-import { paddedPingMethod, type PeerId, type RpcClient } from '@petals-chat/petals/protocol'
+import { paddedPingMethod, type PeerId, type RpcClient, type Span } from '@petals-chat/petals/protocol'
 
 /**
  * What is sent to a peer: so many messages of so many bytes at a time. The first ones warm up the connection; several streams are
@@ -39,6 +39,7 @@ export class NetworkSpeed {
   readonly #options: NetworkSpeedOptions
   #bps: number | undefined
   #attempts = 0
+  #measuring: Promise<void> | undefined
 
   constructor(options: NetworkSpeedOptions) {
     this.#options = options
@@ -50,10 +51,16 @@ export class NetworkSpeed {
     return this.#bps
   }
 
-  /** Measures it, if that was not done before. Never throws. */
-  async measure(peers: readonly PeerId[], { signal }: AbortOptions = {}): Promise<void> {
+  /** Measures it, if that was not done before; waits if it is measured now. Never throws. */
+  async measure(peers: readonly PeerId[], options: AbortOptions = {}): Promise<void> {
+    if (this.#measuring) return await this.#measuring
     if (this.#bps !== undefined || peers.length === 0 || this.#attempts >= mostAttempts) return
     this.#attempts++
+    this.#measuring = this.#measure(peers, options).finally(() => (this.#measuring = undefined))
+    await this.#measuring
+  }
+
+  async #measure(peers: readonly PeerId[], { signal }: AbortOptions): Promise<void> {
     const { rpc, logger } = this.#options
     const chosen = shuffled(peers).slice(0, mostPeers)
     const ends = AbortSignal.any([AbortSignal.timeout(maxMs), ...(signal ? [signal] : [])])
@@ -61,6 +68,20 @@ export class NetworkSpeed {
     if (this.#bps === undefined) logger.debug({ peers: chosen }, 'the network speed could not be measured')
     else logger.info({ networkBps: Math.round(this.#bps) }, 'measured how fast peers receive what is sent')
   }
+}
+
+/**
+ * Returns the peers to which this server may send: those by which it has joined, and servers of its model. What is sent to servers
+ * behind a relay would go through the machine of a third party, and show how fast that one is.
+ */
+export function measurablePeers(
+  initialPeers: readonly PeerId[],
+  servers: readonly Pick<Span, 'peer' | 'server'>[],
+  self: PeerId,
+): readonly PeerId[] {
+  const direct = servers.filter(({ server }) => server.state === 'online' && !server.usingRelay)
+  const all = new Set([...initialPeers, ...direct.map(({ peer }) => peer)])
+  return [...all].filter((peer) => peer !== self)
 }
 
 /** Returns bits per second: those of the fastest peer, since each may be slow itself; undefined if none has answered. */

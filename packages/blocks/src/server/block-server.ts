@@ -13,7 +13,7 @@ import {
   type ServerState,
 } from '@petals-chat/petals/protocol'
 import { Announcer } from '../announce/announcer.ts'
-import { NetworkSpeed } from '../announce/network-speed.ts'
+import { measurablePeers, NetworkSpeed } from '../announce/network-speed.ts'
 import { pingNextServers } from '../announce/next-servers.ts'
 import { withNetwork, type Throughput } from '../announce/throughput.ts'
 import {
@@ -325,8 +325,7 @@ class NodeBlockServer implements BlockServer, ServingHost {
     const holding = this.#holding
     const engine = holding?.engine
     const nextPings = await this.#pings()
-    if (this.#isSettled && this.#options.throughput === undefined)
-      await this.#network.measure(this.#otherPeers(), { signal: this.#closing.signal })
+    if (this.#isSettled && this.#options.throughput === undefined) await this.#measureNetwork()
     const rates = holding
       ? this.#throughputOf(holding)
       : { throughput: this.#options.throughput?.throughput ?? 1 }
@@ -344,21 +343,17 @@ class NodeBlockServer implements BlockServer, ServingHost {
     }
   }
 
+  async #measureNetwork(): Promise<void> {
+    const { initialPeers } = this.#node.transport
+    const peers = measurablePeers(initialPeers, this.#directory.snapshot().spans, this.peer)
+    await this.#network.measure(peers, { signal: this.#closing.signal })
+  }
+
   /** As it was measured when the blocks were loaded, with the speed of the network as far as it is known by now. */
   #throughputOf({ throughput, engine }: Holding): Throughput {
     const { bps: networkBps } = this.#network
     if (networkBps === undefined || this.#options.throughput !== undefined) return throughput
     return withNetwork(throughput, engine.info, { networkBps, usesRelay: this.#node.usesRelay })
-  }
-
-  /** Peers of the swarm that this server may know anyway: those by which it has joined, and servers of its model. */
-  #otherPeers(): readonly PeerId[] {
-    const servers = this.#directory
-      .snapshot()
-      .spans.filter(({ server }) => server.state === 'online')
-      .map(({ peer }) => peer)
-    const all = new Set([...this.#node.transport.initialPeers, ...servers])
-    return [...all].filter((peer) => peer !== this.peer)
   }
 
   async #pings(): Promise<ServerInfo['nextPings']> {
