@@ -131,6 +131,14 @@ describe('servers that compute with the same numbers', () => {
     expect(plannerOf(spans).plan()).toEqual([1, 2, 3])
   })
 
+  it('make up a route also where others announce many kinds for more blocks', () => {
+    const honest = [f32(0, 0, 2, 100), q8(1, 2, 4, 100), f32(2, 2, 4, 95)]
+    const forged = Array.from({ length: 8 }, (_, i) =>
+      span(3 + i, 0, 4, { quantType: `kind ${i % 4}`, inferenceRps: 1 }),
+    )
+    expect(plannerOf([...honest, ...forged]).plan()).toEqual([0, 2])
+  })
+
   it('are not waited for by routes of a swarm that announces a kind for each server', () => {
     const spans = Array.from({ length: 40 }, (_, i) =>
       span(i, i % 4, (i % 4) + 1, { quantType: `kind ${i}` }),

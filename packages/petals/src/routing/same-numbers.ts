@@ -2,6 +2,7 @@ import { likenessOf, numbersOf, type Likeness } from '../blocks/numbers.ts'
 import type { BlockRange } from '../blocks/block-range.ts'
 import type { ServerInfo } from '../blocks/server-info.ts'
 import type { RouteWithCost } from './latency-graph.ts'
+import type { Route } from './router.ts'
 import type { SpanIndex } from './span-index.ts'
 
 /**
@@ -38,22 +39,26 @@ export function preferSameNumbers(
   }
   if (new Set(route.map(({ server }) => numbersOf(server))).size === 1) return fastest
   const { numbers } = index
-  const found = kindsOf(index, blocks).flatMap((kind) => {
+  const found = kindsOf(index, blocks, route).flatMap((kind) => {
     const surcharge = (each: number): number => (each === kind ? 0 : seconds * shareForUniformity)
     return search(Float64Array.from(numbers, surcharge)) ?? []
   })
   return found.reduce((best, each) => (each.cost < best.cost ? each : best), found[0] ?? fastest)
 }
 
-/** Returns the kinds of numbers that most of the blocks are held in, the most frequent first. */
-function kindsOf({ numbers, starts, ends }: SpanIndex, blocks: BlockRange): readonly number[] {
+/**
+ * Returns kinds of numbers to try: first those of the route, whatever other servers announce, then those in which most of the
+ * blocks are held.
+ */
+function kindsOf(index: SpanIndex, blocks: BlockRange, route: Route): readonly number[] {
+  const { numbers, starts, ends } = index
+  const kinds = new Set<number>()
+  for (const { peer } of route) index.forSlotsOf(peer, (slot) => kinds.add(numbers[slot]!))
   const held = new Map<number, number>()
   numbers.forEach((kind, slot) => {
     const count = Math.min(ends[slot]!, blocks.end) - Math.max(starts[slot]!, blocks.start)
     if (count > 0) held.set(kind, (held.get(kind) ?? 0) + count)
   })
-  return [...held]
-    .toSorted((a, b) => b[1] - a[1])
-    .slice(0, maxKinds)
-    .map(([kind]) => kind)
+  for (const [kind] of [...held].toSorted((a, b) => b[1] - a[1])) kinds.add(kind)
+  return [...kinds].slice(0, maxKinds)
 }
