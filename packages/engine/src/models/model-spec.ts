@@ -133,7 +133,7 @@ export const fallbackSchema = z
   .min(1)
   .optional()
   .describe(
-    'Id of another model of this server, which answers while this one can not: no server of an upstream entry is there, or no server holds some blocks of a swarm model and `swarm.waitTimeoutMs` is over, or its queue is full or too long. The answer names the model that wrote it.',
+    'Id of another model of this server, which answers while this one can not: no server of an upstream entry is there, or no server holds some blocks of a swarm model and `swarm.waitTimeoutMs` is over, or its servers fail, or its queue is full or too long. The answer names the model that wrote it.',
   )
 
 /** The common part of the entries of models that another server runs: they have no files here. */

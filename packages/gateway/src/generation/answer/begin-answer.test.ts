@@ -4,6 +4,7 @@ import {
   type Engine,
   forwardModel,
   forwardSession,
+  GenerationFailedError,
   loadableModel,
   MissingBlocksError,
   modelSpecSchema,
@@ -102,6 +103,16 @@ describe('a model of a swarm that is away', () => {
     expect(await post({ ...chat, ...told })).toMatchObject({
       model: 'local',
       petals: { fallback: { reason: 'The swarm can not be joined.' } },
+    })
+  })
+
+  it('is stood in for, too, if its servers answer with errors', async () => {
+    beforeAnswer = async () => {
+      throw new GenerationFailedError('The server that is needed for blocks 12-23 failed, last: no.')
+    }
+    expect(await post({ ...chat, ...told })).toMatchObject({
+      model: 'local',
+      petals: { fallback: { reason: expect.stringContaining('failed, last: no.') as string } },
     })
   })
 

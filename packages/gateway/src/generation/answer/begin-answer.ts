@@ -1,6 +1,7 @@
 import {
   CapacityError,
   ContextLengthError,
+  GenerationFailedError,
   InvalidRequestError,
   type ModelSpec,
   ModelUnavailableError,
@@ -93,17 +94,20 @@ async function* fromFirstWord<Types extends AnswerTypes, Job>(
   }
 }
 
-type Absence = ModelUnavailableError | CapacityError
+/** Also a swarm whose servers answer with errors is as good as away. */
+type Absence = ModelUnavailableError | CapacityError | GenerationFailedError
 
 const isAbsence = (error: unknown): error is Absence =>
-  error instanceof ModelUnavailableError || error instanceof CapacityError
+  error instanceof ModelUnavailableError ||
+  error instanceof CapacityError ||
+  error instanceof GenerationFailedError
 
 /** The request was made for another model: that the fallback refuses it is not the client's mistake. */
 function refusedBoth(absence: Absence, other: string, refusal: unknown): unknown {
   if (!(refusal instanceof InvalidRequestError || refusal instanceof ContextLengthError)) return refusal
   return new ModelUnavailableError(
     `${absence.message} The model '${other}' stands in for it, but can't answer this request: ${refusal.message}`,
-    { cause: refusal, retryAfterMs: absence.retryAfterMs },
+    { cause: refusal, retryAfterMs: 'retryAfterMs' in absence ? absence.retryAfterMs : undefined },
   )
 }
 
