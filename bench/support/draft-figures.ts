@@ -13,7 +13,7 @@ export interface DraftFigures {
   readonly tokenMs: number
 }
 
-/** A local engine for the draft models of a client, and the model that it has loaded. */
+/** A local engine for the draft model of a client. */
 export interface DraftEngine extends AsyncDisposable {
   readonly loadDraft: LoadDraft
   measure(ids: readonly number[], answer: readonly number[]): Promise<DraftFigures>
@@ -21,14 +21,14 @@ export interface DraftEngine extends AsyncDisposable {
 
 export function createDraftEngine(file: string): DraftEngine {
   const engine = createLlamaEngine(llamaConfigSchema.parse({}), { resolveFile: async () => file })
-  let model: Model | undefined
+  const specOf = (id: string) => llamaModelSchema.parse({ id, engine: 'llama', source: file })
+  /** The same model once more: that of the client keeps its sessions. */
+  let measured: Model | undefined
   return {
-    async loadDraft({ id }, options) {
-      model = await engine.load(llamaModelSchema.parse({ id, engine: 'llama', source: file }), options)
-      return model
-    },
+    loadDraft: ({ id }, options) => engine.load(specOf(id), options),
     async measure(ids, answer) {
-      await using session = await model!.openSession({ maxLength: ids.length + answer.length + 32 })
+      measured ??= await engine.load(specOf('measured'))
+      await using session = await measured.openSession({ maxLength: ids.length + answer.length + 32 })
       const scores = await session.score!([...ids, ...answer], { topLogprobs: 1 })
       const right = scores
         .slice(ids.length)
