@@ -10,7 +10,7 @@ import {
 import { usualOfModels } from './acceptance.ts'
 
 /** So long a pause is usual on a busy machine. */
-const leastPatienceMs = 30
+const leastPatienceMs = 5
 
 /** Tokens of the trial that shows how long a token takes. */
 const trialTokens = 9
@@ -30,7 +30,7 @@ export interface DraftModelOptions {
   /** Tokens of the large model: none beyond is drafted. */
   readonly vocabularySize: number
   readonly logger: Logger
-  /** Drafts may take this many milliseconds, however fast the model usually is (default 30). */
+  /** Drafts may take this many milliseconds, however fast the model usually is (default 5). */
   readonly leastPatienceMs?: number | undefined
 }
 
@@ -101,7 +101,7 @@ export class DraftModel implements AsyncDisposable {
   noteTime(tokens: number, ms: number): void {
     this.#times.push(ms / tokens)
     if (this.#times.length > windowLength) this.#times.shift()
-    this.#tokenMs = this.#times.toSorted((a, b) => a - b)[this.#times.length >> 1]!
+    this.#tokenMs = this.#times.toSorted((a, b) => a - b)[(this.#times.length - 1) >> 1]!
   }
 
   noteGuess(isRight: boolean): void {

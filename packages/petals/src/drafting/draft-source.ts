@@ -1,5 +1,12 @@
 import type { TokenId } from '@petals-chat/engine'
 
+export interface DraftOptions {
+  /** Ends drafting early, without an error. */
+  readonly signal?: AbortSignal | undefined
+  /** After so many milliseconds, the drafts that are there must do. */
+  readonly limitMs: number
+}
+
 /** One kind of guesses of the tokens of an answer, one answer at a time. */
 export interface DraftSource {
   /** The text so far lets it guess. */
@@ -20,8 +27,8 @@ export interface DraftSource {
   cost(count: number): number
   /** Begins in the background what lets it guess at once. */
   prepare(): void
-  /** Returns at most `count` drafts. Only where it is ready. Never fails, and never takes much longer than expected. */
-  draft(count: number, signal: AbortSignal | undefined): readonly TokenId[] | Promise<readonly TokenId[]>
+  /** Returns at most `count` drafts. Only where it is ready. Never fails. */
+  draft(count: number, options: DraftOptions): readonly TokenId[] | Promise<readonly TokenId[]>
   /** A round passed without its drafts. */
   rest(): void
 }

@@ -45,6 +45,9 @@ class FaultyModel extends ToyModel {
   }
 }
 
+/** Late only where a test is about that. */
+const now = { limitMs: Infinity }
+
 /** No draft of a test takes longer, on any machine. */
 const patient = { leastPatienceMs: 60_000 }
 
@@ -81,7 +84,7 @@ describe('the text of an answer in a draft model', () => {
     const text = await begin()
     for (let round = 0; round < 25; round++) {
       const count = 1 + (random() % 6)
-      const drafts = await text.draft(count, undefined)
+      const drafts = await text.draft(count, now)
       expect(drafts).toEqual(await continuation(answer, count))
       // Some drafts are right, then some tokens come that the model did not guess.
       const came = [
@@ -96,16 +99,17 @@ describe('the text of an answer in a draft model', () => {
 
   it('is read from where it differs, and nothing is computed beyond the drafts', async () => {
     const text = await begin()
-    const drafts = await text.draft(4, undefined)
+    const drafts = await text.draft(4, now)
     for (const token of drafts) text.push(token)
     text.push(7)
-    await text.draft(3, undefined)
+    await text.draft(3, now)
     // Two were right, then another token came.
-    const more = await text.draft(3, undefined)
+    const more = await text.draft(3, now)
     for (const token of [...more.slice(0, 2), (more[2]! + 1) % 256]) text.push(token)
-    await text.draft(2, undefined)
+    await text.draft(2, now)
     expect(toy.calls).toEqual([
-      { read: prompt.length, asked: 4 },
+      { read: prompt.length - 1, asked: 1 },
+      { read: 1, asked: 4 },
       { read: 2, asked: 3 },
       { read: 1, asked: 3 },
       { read: 1, asked: 2 },
@@ -117,13 +121,13 @@ describe('the text of an answer in a draft model', () => {
     const long = Array.from({ length: 100 }, (_, i) => (i * 7) % 256)
     const text = new DraftedText(model, long)
     expect([text.isUsable, text.isReady]).toEqual([true, false])
-    expect(await text.draft(3, undefined)).toEqual([])
+    expect(await text.draft(3, now)).toEqual([])
     await ready(text)
     expect(text.isReady).toBe(true)
     for (let i = 0; i < 40; i++) text.push(i)
     expect(text.isReady).toBe(false)
     await ready(text)
-    expect(await text.draft(3, undefined)).toEqual(
+    expect(await text.draft(3, now)).toEqual(
       await continuation([...long, ...Array.from({ length: 40 }, (_, i) => i)], 3),
     )
     text.end()
@@ -143,40 +147,51 @@ describe('the text of an answer in a draft model', () => {
   it('ends where the context of the model does', async () => {
     const long = Array.from({ length: toy.contextLength - 2 }, (_, i) => i % 256)
     const text = await begin(long)
-    expect(await text.draft(8, undefined)).toHaveLength(2)
+    expect(await text.draft(8, now)).toHaveLength(2)
     text.push(1)
     text.push(2)
     expect(text.isUsable).toBe(false)
-    expect(await text.draft(8, undefined)).toEqual([])
+    expect(await text.draft(8, now)).toEqual([])
     text.end()
   })
 
   it('has no drafts that the large model does not know', async () => {
     const text = await begin()
-    const [first] = await text.draft(1, undefined)
+    const [first] = await text.draft(1, now)
     const few = await openModel(new ToyModel(), { ...patient, vocabularySize: first! })
     const other = await ready(new DraftedText(few, prompt))
-    expect(await other.draft(4, undefined)).toEqual([])
+    expect(await other.draft(4, now)).toEqual([])
     text.end()
     other.end()
   })
 })
 
 describe('a draft model that fails', () => {
+  it('is not waited for longer than the answer can afford', async () => {
+    const slow = await openModel(toy, {})
+    const text = await ready(new DraftedText(slow, prompt))
+    const { promise, resolve } = Promise.withResolvers<void>()
+    toy.gate = promise
+    for (let i = 0; i < 9; i++) slow.noteTime(1, 60_000)
+    expect(await text.draft(4, { limitMs: 1 })).toEqual([])
+    resolve()
+    text.end()
+  })
+
   it('is not waited for when it hangs, and helps again when it goes on', async () => {
     const hasty = await openModel(toy, { leastPatienceMs: 1 })
     const text = await ready(new DraftedText(hasty, prompt))
     const expected = await continuation(prompt, 2)
     const { promise, resolve } = Promise.withResolvers<void>()
     toy.gate = promise
-    expect(await text.draft(4, undefined)).toEqual([])
+    expect(await text.draft(4, now)).toEqual([])
     expect([text.isUsable, text.isReady]).toEqual([true, false])
-    expect(await text.draft(4, undefined)).toEqual([])
+    expect(await text.draft(4, now)).toEqual([])
     text.push(expected[0]!)
     resolve()
     await text.settled
     for (let i = 0; i < 9; i++) hasty.noteTime(1, 60_000)
-    expect(await text.draft(1, undefined)).toEqual([expected[1]])
+    expect(await text.draft(1, now)).toEqual([expected[1]])
     text.end()
   })
 
@@ -190,7 +205,7 @@ describe('a draft model that fails', () => {
       get: () => (tokens++ < 2 ? Promise.resolve() : promise),
     })
     // A busy machine may give it less time than two tokens take.
-    expect(expected).toEqual(expect.arrayContaining([...(await text.draft(4, undefined))]))
+    expect(expected).toEqual(expect.arrayContaining([...(await text.draft(4, now))]))
     resolve()
     text.end()
   })
@@ -203,7 +218,7 @@ describe('a draft model that fails', () => {
     toy.error = new GenerationFailedError('The process died.')
     const answer = [...prompt]
     for (const rest of [32, 64, 128]) {
-      expect(await text.draft(2, undefined)).toEqual([])
+      expect(await text.draft(2, now)).toEqual([])
       await vi.waitFor(() => expect(toy.open).toBe(before - 1))
       for (let i = 0; i < rest; i++) {
         expect(text.isUsable).toBe(false)
@@ -218,7 +233,7 @@ describe('a draft model that fails', () => {
       toy.error = new GenerationFailedError('The process died.')
     }
     await ready(text)
-    expect(await text.draft(2, undefined)).toEqual(await continuation(answer, 2))
+    expect(await text.draft(2, now)).toEqual(await continuation(answer, 2))
     expect(warned).toHaveBeenCalledTimes(3)
     text.end()
   })
@@ -236,9 +251,9 @@ describe('a draft model that fails', () => {
     resolve()
     await text.settled
     const [controller, reason] = [new AbortController(), new Error('enough')]
-    toy.gate = Promise.withResolvers<void>().promise
     const other = await begin()
-    const drafting = other.draft(4, controller.signal)
+    toy.gate = Promise.withResolvers<void>().promise
+    const drafting = other.draft(4, { signal: controller.signal, limitMs: Infinity })
     controller.abort(reason)
     expect(await drafting).toEqual([])
     other.end()

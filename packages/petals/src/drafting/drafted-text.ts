@@ -1,8 +1,9 @@
 import { abortable, commonPrefixLength, greedy, type Session, type TokenId } from '@petals-chat/engine'
 import type { DraftModel } from './draft-model.ts'
+import type { DraftOptions } from './draft-source.ts'
 
-/** So many tokens that the model has not read yet are read before drafts; more are read in the background. */
-const readAtOnce = 32
+/** So many tokens that the model has not read yet are read with the next drafts; more are read in the background. */
+const readAtOnce = 8
 
 /** A token that is only read costs about this share of one that is drafted. */
 const shareOfReading = 1 / 8
@@ -74,15 +75,18 @@ export class DraftedText {
   }
 
   /** Returns the model's own continuation, at most `count` tokens; fewer if it takes too long. */
-  async draft(count: number, signal: AbortSignal | undefined): Promise<readonly TokenId[]> {
+  async draft(count: number, { signal, limitMs }: DraftOptions): Promise<readonly TokenId[]> {
     const room = this.#model.contextLength - this.#text.length
     const wanted = Math.min(count, room)
     if (!this.isReady || wanted < 1) return []
     const drafts: TokenId[] = []
     const effort = this.#effort(wanted)
     const late = new AbortController()
-    const limitMs = Math.max(this.#model.leastPatienceMs, patience * this.cost(wanted))
-    const timer = setTimeout(() => late.abort(new LateError('The draft model is late.')), limitMs)
+    const usualMs = Math.min(limitMs, patience * this.cost(wanted))
+    const timer = setTimeout(
+      () => late.abort(new LateError('The draft model is late.')),
+      Math.max(this.#model.leastPatienceMs, usualMs),
+    )
     const leave = (): void => late.abort(signal?.reason)
     signal?.addEventListener('abort', leave, { once: true })
     const started = performance.now()
@@ -132,7 +136,7 @@ export class DraftedText {
   async #catchUp(): Promise<void> {
     this.#session ??= await this.#take()
     while (this.#session && !this.#ended.signal.aborted && this.isUsable && this.#unread > readAtOnce)
-      await this.#continue(1, [], this.#ended.signal)
+      await this.#read()
   }
 
   /** After drafts that were late: the model is asked again when it has given a token, however long that takes. */
@@ -149,15 +153,31 @@ export class DraftedText {
     return session
   }
 
+  /** Reads the text but for its last token, which drafts begin with. */
+  async #read(): Promise<void> {
+    const last = this.#text.length - 1
+    const session = await this.#cutTo(Math.min(this.#agreed, last - 1))
+    const unread = this.#text.slice(this.#agreed, last)
+    const { signal } = this.#ended
+    for await (const _ of session.generate(unread, { sampling: greedy, maxNewTokens: 1, signal }))
+      this.#agreed = last
+  }
+
+  /** Drops all but the first tokens from the session's cache. */
+  async #cutTo(length: number): Promise<Session> {
+    const session = this.#session!
+    this.#agreed = length
+    if (session.tokens.length > length) await session.truncate(length)
+    return session
+  }
+
   /** Brings the session to the end of the text, and adds at most `count` tokens that follow to `drafts`. */
   async #continue(count: number, drafts: TokenId[], signal: AbortSignal): Promise<void> {
-    const session = this.#session!
     const { length } = this.#text
     // The last token runs again if need be, since what follows it is asked for.
     const kept = Math.min(this.#agreed, length - 1)
     const unread = this.#text.slice(kept)
-    this.#agreed = kept
-    if (session.tokens.length > kept) await session.truncate(kept, { signal })
+    const session = await this.#cutTo(kept)
     for await (const { token } of session.generate(unread, {
       sampling: greedy,
       maxNewTokens: count,

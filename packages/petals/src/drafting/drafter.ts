@@ -22,6 +22,9 @@ export interface Drafter extends Pick<DraftSource, 'hasGuess' | 'begin' | 'end' 
   settle(result: RoundResult, times: RoundTimes): void
 }
 
+/** Drafts that are late may cost this share of a plain round. */
+const mostDelay = 0.5
+
 /** Drafts in each round from the source, and as many tokens, as make decoding fastest; none where none would. */
 export class ChoosingDrafter implements Drafter {
   readonly #sources: readonly DraftSource[]
@@ -62,7 +65,8 @@ export class ChoosingDrafter implements Drafter {
     }
     if (!choice) return []
     this.#used = choice.source
-    return choice.source.draft(choice.count, signal)
+    const { source, count } = choice
+    return source.draft(count, { signal, limitMs: source.cost(count) + times.of(known)! * mostDelay })
   }
 
   settle(result: RoundResult, times: RoundTimes): void {

@@ -1,7 +1,7 @@
 import type { TokenId } from '@petals-chat/engine'
 import { ModelAcceptance } from './acceptance.ts'
 import type { DraftModel } from './draft-model.ts'
-import type { DraftSource } from './draft-source.ts'
+import type { DraftOptions, DraftSource } from './draft-source.ts'
 import { DraftedText } from './drafted-text.ts'
 
 /** Guesses what a small model on this machine would say. */
@@ -72,8 +72,8 @@ export class ModelSource implements DraftSource {
     this.#text?.prepare()
   }
 
-  async draft(count: number, signal: AbortSignal | undefined): Promise<readonly TokenId[]> {
-    this.#unchecked = (await this.#text?.draft(count, signal)) ?? []
+  async draft(count: number, options: DraftOptions): Promise<readonly TokenId[]> {
+    this.#unchecked = (await this.#text?.draft(count, options)) ?? []
     this.#hasDrafted ||= this.#unchecked.length > 0
     return this.#unchecked
   }
