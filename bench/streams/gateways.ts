@@ -45,13 +45,21 @@ export async function startPaced(kind: 'upstream' | 'gateway'): Promise<Served> 
 
 /** Starts the built command with the upstream as its model. */
 export async function startOurs(upstream: string, folder: string): Promise<Served> {
-  const config = path.join(folder, 'petals-chat.yaml')
-  writeFileSync(config, `models: [{ id: paced, engine: upstream, baseUrl: '${upstream}' }]\n`)
+  return startCommand({ models: [{ id: 'paced', engine: 'upstream', baseUrl: upstream }] }, folder)
+}
+
+/** Starts the built command with a configuration, whose first model answers. Its files are in `folder`. */
+export async function startCommand(
+  config: { readonly models: readonly [{ readonly id: string }, ...object[]] },
+  folder: string,
+): Promise<Served> {
+  const file = path.join(folder, 'petals-chat.yaml')
+  writeFileSync(file, JSON.stringify(config))
   const port = await freePort()
-  const child = start(process.execPath, [command, '--config', config, 'serve', '--port', String(port)], {
+  const child = start(process.execPath, [command, '--config', file, 'serve', '--port', String(port)], {
     XDG_DATA_HOME: folder,
   })
-  return await whenItAnswers(child, port, { base: `http://127.0.0.1:${port}/v1`, model: 'paced' })
+  return await whenItAnswers(child, port, { base: `http://127.0.0.1:${port}/v1`, model: config.models[0].id })
 }
 
 export async function startPortkey(upstream: string): Promise<Served> {

@@ -23,39 +23,53 @@ export interface StreamTimes {
   readonly sentAt: readonly (number | undefined)[]
 }
 
-/** Asks for one streamed answer. Plain `node:http`, since this process shares the cores with the gateways. */
+/** Asks for one streamed answer of `chunks` chunks. */
 export async function readStream(target: Target, agent: Agent): Promise<StreamTimes> {
-  const body = JSON.stringify({
-    model: target.model,
-    messages: [{ role: 'user', content: 'Go.' }],
-    max_tokens: chunks,
-    stream: true,
-  })
+  const times = { requestedAt: now(), arrivedAt: [] as number[], sentAt: [] as (number | undefined)[] }
+  let last = ''
+  const question = { messages: [{ role: 'user', content: 'Go.' }], max_tokens: chunks }
+  for await (const { at, line } of streamedLines(target, question, agent)) {
+    last = line
+    const text = /"content":\s*"([^"]+)"/.exec(line)?.[1]
+    if (text === undefined) continue
+    times.arrivedAt.push(at)
+    times.sentAt.push(text.trim() === '' || Number.isNaN(Number(text)) ? undefined : Number(text))
+  }
+  if (times.arrivedAt.length !== chunks)
+    throw new Error(
+      `${target.base} answered with ${times.arrivedAt.length} chunks of ${chunks}. ${last.slice(0, 300)}`,
+    )
+  return times
+}
+
+/**
+ * Asks for a streamed answer, and gives the lines of the response with the times of their arrival, by `now`. Plain
+ * `node:http`, since this process shares the cores with the servers.
+ *
+ * @param question - the fields of the request besides `model` and `stream`
+ * @throws Error if the status is not 200
+ */
+export async function* streamedLines(
+  target: Target,
+  question: object,
+  agent: Agent,
+): AsyncGenerator<{ readonly at: number; readonly line: string }> {
+  const body = JSON.stringify({ model: target.model, stream: true, ...question })
   const headers = {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
     ...target.headers,
   }
   const outgoing = request(`${target.base}/chat/completions`, { method: 'POST', agent, headers })
-  const requestedAt = now()
   outgoing.end(body)
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
-  const times = { requestedAt, arrivedAt: [] as number[], sentAt: [] as (number | undefined)[] }
   let rest = ''
   for await (const data of response as AsyncIterable<Buffer>) {
     const at = now()
     const lines = (rest + data.toString('latin1')).split('\n')
     rest = lines.pop()!
-    for (const line of lines) {
-      const text = /"content":\s*"([^"]+)"/.exec(line)?.[1]
-      if (text === undefined) continue
-      times.arrivedAt.push(at)
-      times.sentAt.push(text.trim() === '' || Number.isNaN(Number(text)) ? undefined : Number(text))
-    }
+    for (const line of lines) yield { at, line }
   }
-  if (times.arrivedAt.length !== chunks)
-    throw new Error(
-      `${target.base} answered ${response.statusCode} with ${times.arrivedAt.length} chunks of ${chunks}. ${rest.slice(0, 300)}`,
-    )
-  return times
+  if (response.statusCode === 200) return
+  throw new Error(`${target.base} answered ${response.statusCode}. ${rest.slice(0, 300)}`)
 }

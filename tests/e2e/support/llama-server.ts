@@ -8,21 +8,32 @@ import { defaultModelPath } from '../../support/model.ts'
 const python = path.resolve('.cache', 'python', 'clients', 'bin', 'python')
 const program = fileURLToPath(new URL('llama_server.py', import.meta.url))
 
+/** The model's own template, with a place for thoughts. */
+const thinkingTemplate = fileURLToPath(new URL('thinking-template.jinja', import.meta.url))
+
 /** A server of llama.cpp with the default model, at an address that stays when it is killed and started again. */
 export class LlamaServer implements AsyncDisposable {
   readonly url: string
   readonly #port: number
+  readonly #options: readonly string[]
   #child: ChildProcess | undefined
 
-  constructor(port: number) {
+  /** @param options - of `llama_server.py` */
+  constructor(port: number, options: readonly string[] = ['--template', thinkingTemplate]) {
     this.#port = port
+    this.#options = options
     this.url = `http://127.0.0.1:${port}`
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid
   }
 
   /** Resolves when it answers. */
   async start(): Promise<void> {
     const model = await defaultModelPath()
-    const child = spawn(python, [program, model, `${this.#port}`], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const args = [program, model, `${this.#port}`, ...this.#options]
+    const child = spawn(python, args, { stdio: ['ignore', 'ignore', 'pipe'] })
     this.#child = child
     let said = ''
     child.stderr!.on('data', (chunk) => (said = `${said}${chunk}`.slice(-2_000)))

@@ -133,7 +133,9 @@ export class BatchScheduler {
 
   async #step(): Promise<void> {
     const { governor, batchSize } = this.#options
-    const parts = planBatch(this.#works, { batchSize, prefillTokensPerMs: governor.prefillTokensPerMs })
+    const plan = planBatch(this.#works, { batchSize, prefillTokensPerMs: governor.prefillTokensPerMs })
+    // llama.cpp computes sequences together only if they follow each other by number: 4 of them in any order cost up to 1.7 times as much.
+    const parts = plan.sort((a, b) => a.work.sequence.id - b.work.sequence.id)
     try {
       const outputs = await this.#decode(parts)
       await Promise.all(parts.map((part, index) => this.#finish(part, outputs[index]!)))
