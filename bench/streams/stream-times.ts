@@ -46,7 +46,7 @@ export async function readStream(target: Target, agent: Agent): Promise<StreamTi
  * Asks for a streamed answer, and gives the lines of the response with the times of their arrival, by `now`. Plain
  * `node:http`, since this process shares the cores with the servers.
  *
- * @param question - the fields of the request besides `model` and `stream`
+ * @param question - the fields of the request besides `model` and `stream`; with a `prompt`, it goes to /completions
  * @throws Error if the status is not 200
  */
 export async function* streamedLines(
@@ -60,7 +60,8 @@ export async function* streamedLines(
     'content-length': Buffer.byteLength(body),
     ...target.headers,
   }
-  const outgoing = request(`${target.base}/chat/completions`, { method: 'POST', agent, headers })
+  const path = 'prompt' in question ? 'completions' : 'chat/completions'
+  const outgoing = request(`${target.base}/${path}`, { method: 'POST', agent, headers })
   outgoing.end(body)
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
   let rest = ''

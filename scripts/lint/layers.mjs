@@ -51,6 +51,7 @@ export const layers = {
     folders: {
       models: [],
       swarm: [],
+      drafting: [],
       chat: ['models'],
       'grammar/gbnf': [],
       'grammar/regular': ['grammar/gbnf'],

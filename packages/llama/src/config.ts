@@ -46,6 +46,12 @@ export const llamaConfigSchema = z.strictObject({
     .max(8192)
     .default(512)
     .describe('The most tokens that one step computes, for all sessions together.'),
+  speculation: z
+    .enum(['auto', 'off'])
+    .default('auto')
+    .describe(
+      'Guess the next tokens of an answer from its prompt and from the answer so far, and check several in one step. The model chooses every token as without. auto: where measurements show that it is faster. off: never.',
+    ),
   /** Work for clients that have stopped waiting would be wasted. */
   maxQueue: z
     .int()

@@ -32,7 +32,7 @@ export interface LoadCommand {
   readonly path: string
   readonly facts: ModelFacts
   /** What an earlier process of this model offered and measured: it replaces what the config leaves open. */
-  readonly earlier?: Pick<ReadyMessage, 'sequences' | 'contextLength' | 'stepTimes'> | undefined
+  readonly earlier?: Pick<ReadyMessage, 'sequences' | 'contextLength' | 'stepTimes' | 'rewinds'> | undefined
 }
 
 /** Facts from the file's header. Lengths in tokens. */
@@ -42,7 +42,7 @@ export interface ModelFacts {
   readonly vocabSize: number
 }
 
-/** Appends `tokens` to the slot's KV cache, then generates one token per step. */
+/** Appends `tokens` to the slot's KV cache, then generates one token per step, or several where guesses are right. */
 export interface GenerateCommand {
   readonly type: 'generate'
   readonly request: number
@@ -50,6 +50,8 @@ export interface GenerateCommand {
   readonly tokens: readonly TokenId[]
   /** How many of the last `tokens` are part of the answer: it continues after its process was replaced. */
   readonly answered: number
+  /** What the answer may repeat. */
+  readonly prediction: readonly TokenId[]
   readonly sampling: SamplingParams
   /** How many of the most probable tokens are reported with each one; undefined for no log probabilities. */
   readonly topLogprobs: number | undefined
@@ -132,6 +134,8 @@ export interface ReadyMessage {
   readonly decodeTokensPerSecond: number
   /** The times of single-token steps right after loading, by number of threads. */
   readonly stepTimes: readonly StepTimes[]
+  /** The KV cache can drop its last tokens. That of recurrent models can't. */
+  readonly rewinds: boolean
   /** llama.cpp's tokens of `tokenizerProbe`. */
   readonly probe: readonly TokenId[]
 }
@@ -153,8 +157,16 @@ export interface TokensMessage {
   readonly tokens: readonly StepToken[]
 }
 
-export interface StepToken extends TokenDetails {
+export interface StepToken extends AnswerToken {
   readonly request: number
+}
+
+/** A token of an answer, with what came of the guesses in its step. */
+export interface AnswerToken extends TokenDetails {
+  /** It was guessed before it was chosen. */
+  readonly wasDraft?: boolean | undefined
+  /** Guesses of the step that were wrong. Reported with the step's last token. */
+  readonly rejected?: number | undefined
 }
 
 export interface TokenDetails {

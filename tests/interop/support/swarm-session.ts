@@ -12,7 +12,7 @@ import {
 } from '@petals-chat/engine'
 import type { RemoteModel } from '@petals-chat/petals/client'
 import type { Drafter } from '../../../packages/petals/src/drafting/drafter.ts'
-import { RouteTimes } from '../../../packages/petals/src/drafting/round-times.ts'
+import { RouteTimes } from '../../../packages/petals/src/drafting/route-times.ts'
 import { openLocalLayers } from '../../../packages/petals/src/layers/local-layers.ts'
 import { openTokenizer } from '../../../packages/petals/src/layers/tokenizer.ts'
 import { PetalsSession } from '../../../packages/petals/src/session/petals-session.ts'

@@ -5,7 +5,10 @@ import { Sequence } from './sequence.ts'
 import { ThreadGovernor } from './thread-governor.ts'
 
 /** Notes the sequences of each step. */
-class NotingContext implements Pick<NativeContext, 'initBatch' | 'addToBatch' | 'decodeBatch' | 'setThreads'> {
+class NotingContext implements Pick<
+  NativeContext,
+  'initBatch' | 'addToBatch' | 'decodeBatch' | 'setThreads'
+> {
   readonly steps: number[][] = []
 
   initBatch(): void {
@@ -37,7 +40,9 @@ const open = () => {
 describe('BatchScheduler', () => {
   it('gives llama.cpp the sequences of a step in their order, whichever asked first', async () => {
     const { context, scheduler, work } = open()
-    await Promise.all([work(2, 1), work(3, 5), work(0, 1), work(1, 3)].map((each) => scheduler.evaluate(each)))
+    await Promise.all(
+      [work(2, 1), work(3, 5), work(0, 1), work(1, 3)].map((each) => scheduler.evaluate(each)),
+    )
     expect(context.steps).toEqual([[0, 1, 2, 3]])
   })
 })

@@ -1,5 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { TokenId } from '@petals-chat/engine'
+import type { RoundResult } from '@petals-chat/engine/drafting'
+import type { DraftPlanner, Guesses } from './draft-planner.ts'
 import type { NativeContext } from './native.ts'
 import { planBatch, type Part } from './plan-batch.ts'
 import type { OverdueStep, TokenChoice } from '../protocol.ts'
@@ -20,8 +22,13 @@ export interface Work {
   readonly tokens: readonly TokenId[]
   /** For which tokens the logits of the next token are computed. */
   readonly logits: 'none' | 'last' | 'all'
-  /** Called before the next step, which overwrites the logits. `index` is the token's index in `tokens`. */
-  readonly onLogits?: (batchIndex: number, index: number) => Promise<void>
+  /**
+   * Called before the next step, which overwrites the logits. `index` is the token's index in `tokens`. Returns the token that
+   * it chose, if the logits after that token are wanted, too: they are there if it was guessed.
+   */
+  readonly onLogits?: (batchIndex: number, index: number) => Promise<TokenId | undefined | void>
+  /** Of the tokens after the last one. */
+  readonly guesses?: Guesses | undefined
   readonly signal: AbortSignal
 }
 
@@ -32,11 +39,18 @@ interface QueuedWork extends Work {
   readonly reject: (error: unknown) => void
 }
 
+/** A part of a step, with guesses of the tokens after it. */
+interface DraftedPart extends Part<QueuedWork> {
+  readonly drafts: readonly TokenId[]
+}
+
 export interface BatchSchedulerOptions {
   readonly context: NativeContext
   readonly governor: ThreadGovernor
   /** The most tokens per step. */
   readonly batchSize: number
+  /** Undefined: nothing is guessed. */
+  readonly planner?: Pick<DraftPlanner, 'plan' | 'settle'> | undefined
   /** Called when a step has begun to compute: the time for work that the step need not wait for. */
   readonly onDispatch: () => void
 }
@@ -132,13 +146,12 @@ export class BatchScheduler {
   }
 
   async #step(): Promise<void> {
-    const { governor, batchSize } = this.#options
-    const plan = planBatch(this.#works, { batchSize, prefillTokensPerMs: governor.prefillTokensPerMs })
-    // llama.cpp computes sequences together only if they follow each other by number: 4 of them in any order cost up to 1.7 times as much.
-    const parts = plan.sort((a, b) => a.work.sequence.id - b.work.sequence.id)
+    const parts = this.#plan()
+    const startedAt = performance.now()
     try {
       const outputs = await this.#decode(parts)
-      await Promise.all(parts.map((part, index) => this.#finish(part, outputs[index]!)))
+      const chosen = await Promise.all(parts.map((part, index) => this.#finish(part, outputs[index]!)))
+      this.#learn(parts, { chosen: sum(chosen), ms: performance.now() - startedAt })
     } catch (error) {
       // The contents of the KV cache are unknown now.
       for (const { work } of parts) {
@@ -148,10 +161,26 @@ export class BatchScheduler {
     }
   }
 
+  #plan(): readonly DraftedPart[] {
+    const { governor, batchSize, planner } = this.#options
+    const plan = planBatch(this.#works, { batchSize, prefillTokensPerMs: governor.prefillTokensPerMs })
+    // llama.cpp computes sequences together only if they follow each other by number: 4 of them in any order cost up to 1.7 times as much.
+    const parts = plan.sort((a, b) => a.work.sequence.id - b.work.sequence.id)
+    // Beside a prompt, no core is idle.
+    const drafts = isDecoding(parts) ? planner?.plan(parts.map(({ work }) => work.guesses!)) : undefined
+    return parts.map((part, index) => ({ ...part, drafts: drafts?.[index] ?? [] }))
+  }
+
+  #learn(parts: readonly DraftedPart[], { chosen, ms }: Pick<RoundResult, 'chosen' | 'ms'>): void {
+    if (!isDecoding(parts)) return
+    const drafted = sum(parts.map(({ drafts }) => drafts.length))
+    this.#options.planner?.settle({ known: parts.length, drafted, chosen, ms })
+  }
+
   /** Returns the batch indexes of the requested logits of each part. */
-  async #decode(parts: readonly Part<QueuedWork>[]): Promise<Uint32Array[]> {
+  async #decode(parts: readonly DraftedPart[]): Promise<Uint32Array[]> {
     const { context, governor, onDispatch } = this.#options
-    const size = parts.reduce((sum, { count }) => sum + count, 0)
+    const size = sum(parts.map(({ count, drafts }) => count + drafts.length))
     context.initBatch(size)
     const outputs = parts.map((part) => addToBatch(context, part))
     const threads = governor.choose(size)
@@ -163,28 +192,50 @@ export class BatchScheduler {
       return decoding
     })
     governor.report(size, threads, clock.elapsedMs)
-    for (const { work, count } of parts) work.sequence.append(work.tokens.slice(work.done, work.done + count))
+    for (const part of parts) part.work.sequence.append(inputsOf(part))
     return outputs
   }
 
-  async #finish({ work, count }: Part<QueuedWork>, outputs: Uint32Array): Promise<void> {
+  /** Returns how many tokens were chosen. */
+  async #finish(part: DraftedPart, outputs: Uint32Array): Promise<number> {
+    const { work, count, drafts } = part
     const first = work.done
     work.done += count
+    let chosen = 0
     try {
-      for (const [output, index] of wantedLogits(work, first, count).entries()) {
-        await this.#choose(work, () => work.onLogits?.(outputs[output]!, first + index))
-      }
+      if (drafts.length > 0) chosen = await this.#check(part, outputs)
+      else
+        for (const [output, index] of wantedLogits(work, first, count).entries()) {
+          await this.#choose(work, () => work.onLogits?.(outputs[output]!, first + index))
+          chosen++
+        }
       if (work.done === work.tokens.length) this.#settle(work, work.resolve)
     } catch (error) {
       this.#settle(work, () => work.reject(error))
     }
+    return chosen
   }
 
-  async #choose({ owner }: Work, choose: () => Promise<void> | undefined): Promise<void> {
+  /** Chooses tokens as long as they are the drafts, then drops the other drafts. Returns how many were chosen. */
+  async #check({ work, drafts }: DraftedPart, outputs: Uint32Array): Promise<number> {
+    const last = work.tokens.length - 1
+    let right = 0
+    for (;;) {
+      const token = await this.#choose(work, () => work.onLogits?.(outputs[right]!, last + right))
+      if (token === undefined || token !== drafts[right]) break
+      right++
+    }
+    const { sequence } = work
+    const lost = sequence.truncate(sequence.tokens.length - (drafts.length - right))
+    if (lost.length > 0) throw new Error('the KV cache could not drop tokens')
+    return right + 1
+  }
+
+  async #choose<T>({ owner }: Work, choose: () => Promise<T> | undefined): Promise<T | undefined> {
     if (!owner) return choose()
     this.#choices.set(owner, new Stopwatch())
     try {
-      await choose()
+      return await choose()
     } finally {
       this.#choices.delete(owner)
     }
@@ -205,16 +256,25 @@ export class BatchScheduler {
   }
 }
 
-function addToBatch(context: NativeContext, { work, count }: Part<QueuedWork>): Uint32Array {
-  const { sequence, tokens, done } = work
-  const inputs = Uint32Array.from(tokens.slice(done, done + count))
-  return context.addToBatch(
-    sequence.id,
-    sequence.tokens.length,
-    inputs,
-    Uint32Array.from(wantedLogits(work, done, count)),
-  )
+function addToBatch(context: NativeContext, part: DraftedPart): Uint32Array {
+  const { work, count, drafts } = part
+  const { sequence, done } = work
+  const wanted = [...wantedLogits(work, done, count), ...drafts.keys().map((index) => count + index)]
+  const inputs = Uint32Array.from(inputsOf(part))
+  return context.addToBatch(sequence.id, sequence.tokens.length, inputs, Uint32Array.from(wanted))
 }
+
+/** The tokens that the step computes for a part. */
+const inputsOf = ({ work, count, drafts }: DraftedPart): readonly TokenId[] => [
+  ...work.tokens.slice(work.done, work.done + count),
+  ...drafts,
+]
+
+/** Every part is the next token of an answer that guesses. */
+const isDecoding = (parts: readonly Part<QueuedWork>[]): boolean =>
+  parts.every(({ work }) => work.guesses !== undefined && work.tokens.length === 1)
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
 
 /** Returns the indexes, within the part, of the tokens whose logits are requested. */
 function wantedLogits({ logits, tokens }: Work, first: number, count: number): number[] {

@@ -13,7 +13,7 @@ export interface CalibrateOptions {
   /** True if the CPU computes, not a GPU. */
   readonly onCpu: boolean
   /** What an earlier process of this model measured: then no steps are computed. */
-  readonly earlier: readonly StepTimes[] | undefined
+  readonly earlier: Pick<Calibration, 'stepTimes' | 'rewinds'> | undefined
 }
 
 export interface Calibration {
@@ -21,6 +21,8 @@ export interface Calibration {
   readonly threads: number
   readonly decodeTokensPerSecond: number
   readonly stepTimes: readonly StepTimes[]
+  /** The KV cache can drop its last tokens. */
+  readonly rewinds: boolean
 }
 
 /** Steps per number of threads, unless they are slow. */
@@ -32,17 +34,17 @@ const ENOUGH_MS = 120
 export async function calibrate(options: CalibrateOptions): Promise<Calibration> {
   const { cores, threads, onCpu, earlier } = options
   const levels = threads === undefined && onCpu ? threadLevels(cores) : [threads ?? cores]
-  const stepTimes = earlier ?? (await measure(options, levels))
+  const { stepTimes, rewinds } = earlier ?? (await measure(options, levels))
   const governor = new ThreadGovernor(levels)
   for (const { threads: level, ms } of stepTimes) for (const time of ms) governor.report(1, level, time)
   const [best] = stepTimes.map((times) => ({ ...times, ms: median(times.ms) })).sort((a, b) => a.ms - b.ms)
-  return { governor, threads: best!.threads, decodeTokensPerSecond: 1000 / best!.ms, stepTimes }
+  return { governor, threads: best!.threads, decodeTokensPerSecond: 1000 / best!.ms, stepTimes, rewinds }
 }
 
 async function measure(
   { context, token }: CalibrateOptions,
   levels: readonly number[],
-): Promise<StepTimes[]> {
+): Promise<Pick<Calibration, 'stepTimes' | 'rewinds'>> {
   let position = 0
   const step = async (level: number): Promise<number> => {
     context.initBatch(1)
@@ -60,8 +62,9 @@ async function measure(
       ms.push(await step(threads))
     stepTimes.push({ threads, ms })
   }
+  const rewinds = context.removeTokenCellsFromSequence(0, position - 1, -1)
   context.disposeSequence(0)
-  return stepTimes
+  return { stepTimes, rewinds }
 }
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!

@@ -23,6 +23,7 @@ export function checkCommand(command: Command, limits: CommandLimits): void {
       checkInteger('credit', command.credit, 1, 2 ** 20)
       checkInteger('answered', command.answered, 0, command.tokens.length)
       checkTokens(command.tokens, limits, command.maxLength - sequenceOf(command.slot, limits).tokens.length)
+      for (const token of command.prediction) checkToken(token, limits)
       checkSampling(command.sampling, limits)
       if (command.topLogprobs !== undefined)
         checkInteger('topLogprobs', command.topLogprobs, 0, MAX_TOP_LOGPROBS)
@@ -57,9 +58,13 @@ function sequenceOf(slot: number, { sequences }: CommandLimits): Sequence {
   return sequences[slot]!
 }
 
-function checkTokens(tokens: readonly TokenId[], { vocabSize }: CommandLimits, room: number): void {
+function checkTokens(tokens: readonly TokenId[], limits: CommandLimits, room: number): void {
   checkInteger('the number of tokens', tokens.length, 1, room)
-  for (const token of tokens) checkInteger('a token', token, 0, vocabSize - 1)
+  for (const token of tokens) checkToken(token, limits)
+}
+
+function checkToken(token: TokenId, { vocabSize }: CommandLimits): void {
+  checkInteger('a token', token, 0, vocabSize - 1)
 }
 
 function checkSampling(sampling: SamplingParams, { vocabSize }: CommandLimits): void {

@@ -8,6 +8,11 @@ export class Credit {
     this.#left = count
   }
 
+  /** Tokens that may be sent at once. */
+  get left(): number {
+    return this.#left
+  }
+
   add(count: number): void {
     this.#left += count
     this.#isPaused = false
@@ -17,6 +22,11 @@ export class Credit {
   /** Blocks `take` until `add` is called, even if credit is left. */
   pause(): void {
     this.#isPaused = true
+  }
+
+  /** Takes the credit of tokens, which must be left. */
+  spend(count: number): void {
+    this.#left -= count
   }
 
   /** Takes one token's credit as soon as there is one. Rejects with the signal's reason. */

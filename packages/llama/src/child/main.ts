@@ -3,6 +3,7 @@ import process from 'node:process'
 import { tokenizerProbe, type Command, type LoadCommand, type Message } from '../protocol.ts'
 import { BatchScheduler } from './batch-scheduler.ts'
 import { calibrate } from './calibrate.ts'
+import { DraftPlanner } from './draft-planner.ts'
 import { Embedder } from './embedder.ts'
 import { LoadError, loadModel, openLibrary, type Library, type LoadedModel } from './load-model.ts'
 import { ModelServer } from './model-server.ts'
@@ -65,21 +66,23 @@ async function startServer(command: LoadCommand, opened: Library, loaded: Loaded
     cores,
     threads: config.threads,
     onCpu,
-    earlier: command.earlier?.stepTimes,
+    earlier: command.earlier,
   })
   const sequences = Array.from({ length: plan.sequences }, (_, id) => new Sequence(id, native.context))
   const embedder = new Embedder(model, threads)
+  const speculates = config.speculation === 'auto' && calibration.rewinds
   scheduler = new BatchScheduler({
     context: native.context,
     governor: calibration.governor,
     batchSize: Math.max(config.batchSize, plan.sequences),
+    planner: speculates ? new DraftPlanner() : undefined,
     onDispatch: () => outbox.flush(),
   })
   const { contextLength, kvCacheBytes } = plan
   const { vocabSize } = command.facts
   const limits = { vocabSize, contextLength, embeddingLength: embedder.maxLength, sequences }
   const isEndToken = (id: number) => model.isEogToken(id as never)
-  server = new ModelServer({ native, scheduler, embedder, limits, outbox, isEndToken })
+  server = new ModelServer({ native, scheduler, embedder, limits, outbox, speculates, isEndToken })
   outbox.send({
     type: 'ready',
     sequences: plan.sequences,
@@ -91,6 +94,7 @@ async function startServer(command: LoadCommand, opened: Library, loaded: Loaded
     kvCacheBytes,
     decodeTokensPerSecond: calibration.decodeTokensPerSecond,
     stepTimes: calibration.stepTimes,
+    rewinds: calibration.rewinds,
     probe: model.tokenize(tokenizerProbe, true),
   })
 }

@@ -1,3 +1,4 @@
+import { LookupSource } from '@petals-chat/engine/drafting'
 import type {
   Command,
   FailedMessage,
@@ -22,6 +23,8 @@ export interface ModelServerOptions {
   readonly embedder: Embedder
   readonly limits: CommandLimits
   readonly outbox: Outbox
+  /** Tokens of answers are guessed. */
+  readonly speculates: boolean
   isEndToken(token: number): boolean
 }
 
@@ -43,9 +46,12 @@ class GrammarError extends Error {
 export class ModelServer {
   readonly #options: ModelServerOptions
   readonly #running = new Map<number, Running>()
+  /** By slot: what guesses its tokens. */
+  readonly #sources: LookupSource[]
 
   constructor(options: ModelServerOptions) {
     this.#options = options
+    this.#sources = options.speculates ? options.limits.sequences.map(() => new LookupSource()) : []
   }
 
   handle(command: RequestCommand): void {
@@ -69,6 +75,8 @@ export class ModelServer {
         return void this.#answer(command.request, async () => {
           await this.#stopSlot(command.slot)
           this.#sequence(command.slot).clear()
+          // The next session may hold texts of another kind.
+          if (this.#options.speculates) this.#sources[command.slot] = new LookupSource()
         })
       case 'embed':
         return void this.#answer(command.request, async () => {
@@ -107,6 +115,7 @@ export class ModelServer {
       scheduler,
       sequence: this.#sequence(command.slot),
       credit,
+      source: this.#sources[command.slot],
       signal: abort.signal,
       isEndToken,
       send: (token) => outbox.addToken({ request: command.request, ...token }),

@@ -11,6 +11,7 @@ import {
   validateTopLogprobs,
   validateTruncation,
   type AbortOptions,
+  type DraftCount,
   type GeneratedToken,
   type GenerateOptions,
   type Model,
@@ -19,7 +20,7 @@ import {
   type TokenId,
   type TokenScore,
 } from '@petals-chat/engine'
-import type { GenerateCommand, TokenDetails } from '../protocol.ts'
+import type { AnswerToken, GenerateCommand, TokenDetails } from '../protocol.ts'
 import type { ModelWorker } from '../worker/model-worker.ts'
 import { ProcessReplaced, RequestFailed } from '../worker/requests.ts'
 import { Slot } from './slot.ts'
@@ -38,7 +39,7 @@ export interface LlamaSessionOptions {
 }
 
 /** What one answer is generated with. */
-interface AnswerOptions extends Pick<GenerateOptions, 'sampling' | 'topLogprobs'> {
+interface AnswerOptions extends Pick<GenerateOptions, 'sampling' | 'topLogprobs' | 'prediction'> {
   readonly grammar: string | undefined
   readonly maxNewTokens: number
   readonly signal: AbortSignal
@@ -62,6 +63,7 @@ export class LlamaSession implements Session {
   readonly #closing = new AbortController()
   #tokens: TokenId[] = []
   #failure: Error | undefined
+  #drafts: DraftCount = { accepted: 0, rejected: 0 }
 
   constructor(options: LlamaSessionOptions) {
     const { worker, slot, reclaimSlot, maxLength } = options
@@ -72,6 +74,10 @@ export class LlamaSession implements Session {
 
   get tokens(): readonly TokenId[] {
     return this.#tokens
+  }
+
+  drafts(): DraftCount {
+    return this.#drafts
   }
 
   /** True if the session has lost its KV cache and no call is in progress that would restore it. */
@@ -90,11 +96,18 @@ export class LlamaSession implements Session {
     validateGenerateOptions(options, model)
     const grammar = options.grammar && grammarSource(options.grammar)
     worker.checkGrammar(grammar)
-    const { sampling, topLogprobs, maxNewTokens = Infinity } = options
+    const { sampling, topLogprobs, prediction, maxNewTokens = Infinity } = options
     const signal = this.#signal(options)
     const inputs = [...(await this.#begin(tokens.length, signal)), ...tokens]
     try {
-      const answer = this.#answer(inputs, { sampling, topLogprobs, grammar, maxNewTokens, signal })
+      const answer = this.#answer(inputs, {
+        sampling,
+        topLogprobs,
+        prediction,
+        grammar,
+        maxNewTokens,
+        signal,
+      })
       for await (const token of answer) yield toGeneratedToken(token)
     } catch (error) {
       throw this.#fail(error)
@@ -104,7 +117,7 @@ export class LlamaSession implements Session {
   }
 
   /** The tokens of an answer. It continues in a new process if its own is replaced because of another request. */
-  async *#answer(prompt: readonly TokenId[], options: AnswerOptions): AsyncGenerator<TokenDetails> {
+  async *#answer(prompt: readonly TokenId[], options: AnswerOptions): AsyncGenerator<AnswerToken> {
     let inputs = prompt
     let answered = 0
     for (let replacements = 0; ; replacements++) {
@@ -115,6 +128,7 @@ export class LlamaSession implements Session {
           this.#tokens.push(...inputs)
           inputs = [token.token]
           answered++
+          this.#count(token)
           yield token
         }
         return
@@ -127,15 +141,20 @@ export class LlamaSession implements Session {
     }
   }
 
+  #count({ wasDraft = false, rejected = 0 }: AnswerToken): void {
+    const { accepted, rejected: before } = this.#drafts
+    this.#drafts = { accepted: accepted + (wasDraft ? 1 : 0), rejected: before + rejected }
+  }
+
   #startStream(
     inputs: Pick<GenerateCommand, 'tokens' | 'answered'>,
-    { sampling, topLogprobs, grammar, maxNewTokens }: AnswerOptions,
+    { sampling, topLogprobs, prediction = [], grammar, maxNewTokens }: AnswerOptions,
   ): TokenStream {
     const { model, worker } = this.#options
     const { maxLength } = this
     return new TokenStream({
       worker,
-      command: { slot: this.#slot.id, ...inputs, sampling, topLogprobs, grammar, maxLength },
+      command: { slot: this.#slot.id, ...inputs, prediction, sampling, topLogprobs, grammar, maxLength },
       most: maxNewTokens - inputs.answered,
       isEndToken: (token) => model.tokenizer.eosTokens.has(token),
     })

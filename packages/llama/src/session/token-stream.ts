@@ -1,10 +1,12 @@
 import { abortable, GenerationFailedError, type TokenId } from '@petals-chat/engine'
-import type { GenerateCommand, TokenDetails } from '../protocol.ts'
+import type { AnswerToken, GenerateCommand } from '../protocol.ts'
 import type { ModelWorker } from '../worker/model-worker.ts'
 import { RequestFailed, type Reply } from '../worker/requests.ts'
 
-/** How many tokens a model's process may be ahead of its reader. */
-const WINDOW = 16
+/** How many tokens a model's process may be ahead of its reader: those of two steps, if all guesses are right. */
+const WINDOW = 32
+/** Credit is granted for so many tokens at a time. */
+const GRANT = 8
 
 export interface TokenStreamOptions {
   readonly worker: ModelWorker
@@ -18,7 +20,7 @@ export interface TokenStreamOptions {
 export class TokenStream {
   readonly #options: TokenStreamOptions
   readonly #request: number
-  readonly #tokens: TokenDetails[] = []
+  readonly #tokens: AnswerToken[] = []
   #error: Error | undefined
   #wake: (() => void) | undefined
   /** Tokens that the reader has taken since the last credit was sent. */
@@ -43,7 +45,7 @@ export class TokenStream {
   }
 
   /** Returns the next token. @throws RequestFailed, GenerationFailedError, the signal's reason */
-  async next(signal: AbortSignal): Promise<TokenDetails> {
+  async next(signal: AbortSignal): Promise<AnswerToken> {
     signal.throwIfAborted()
     this.#grantCredit()
     while (this.#tokens.length === 0) {
@@ -58,7 +60,7 @@ export class TokenStream {
 
   /** After an end token the process waits until it is sent credit. */
   #grantCredit(): void {
-    if (this.#taken < WINDOW / 2 && !this.#endTokenTaken) return
+    if (this.#taken < GRANT && !this.#endTokenTaken) return
     const count = Math.min(this.#taken, this.#ungranted)
     this.#ungranted -= count
     this.#options.worker.send({ type: 'credit', request: this.#request, count })
@@ -66,7 +68,7 @@ export class TokenStream {
     this.#endTokenTaken = false
   }
 
-  #push(token: TokenDetails): void {
+  #push(token: AnswerToken): void {
     this.#tokens.push(token)
     this.#wake?.()
   }

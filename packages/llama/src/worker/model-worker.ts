@@ -89,8 +89,8 @@ export class ModelWorker implements AsyncDisposable {
     this.send(this.#load)
     const ready = await abortable(this.#readiness.promise, signal)
     // A restarted process must offer what the first one did, and need not measure it again.
-    const { sequences, contextLength, stepTimes } = ready
-    this.#load = { ...this.#load, earlier: { sequences, contextLength, stepTimes } }
+    const { sequences, contextLength, stepTimes, rewinds } = ready
+    this.#load = { ...this.#load, earlier: { sequences, contextLength, stepTimes, rewinds } }
     return ready
   }
 

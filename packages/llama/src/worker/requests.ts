@@ -1,11 +1,11 @@
 import { GenerationFailedError } from '@petals-chat/engine'
-import type { TokenDetails, FailedMessage, Message } from '../protocol.ts'
+import type { AnswerToken, FailedMessage, Message } from '../protocol.ts'
 
 /** Receives the messages about a request. */
 export interface RequestListener {
   /** The GBNF that constrains the answer. */
   readonly grammar?: string | undefined
-  onToken?(token: TokenDetails): void
+  onToken?(token: AnswerToken): void
   /** Called with the last message of the request. */
   onReply(reply: Reply): void
   /** Called if the process has died. */

@@ -53,6 +53,7 @@ const generate: GenerateCommand = {
   topLogprobs: undefined,
   grammar: undefined,
   maxLength: 256,
+  prediction: [],
   credit: 4,
 }
 
@@ -70,6 +71,7 @@ describe('the process of a model', () => {
       { maxLength: 257 },
       { maxLength: 0 },
       { credit: -1 },
+      { prediction: [49_152] },
       { topLogprobs: 21 },
       { sampling: { temperature: NaN } },
       { sampling: { temperature: -1 } },

@@ -7,7 +7,7 @@ import {
   type Session,
   type TokenId,
 } from '@petals-chat/engine'
-import { usualOfModels } from './acceptance.ts'
+import { usualOfModels } from '@petals-chat/engine/drafting'
 
 /** So long a pause is usual on a busy machine. */
 const leastPatienceMs = 5

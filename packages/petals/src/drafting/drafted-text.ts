@@ -1,6 +1,6 @@
 import { abortable, commonPrefixLength, greedy, type Session, type TokenId } from '@petals-chat/engine'
 import type { DraftModel } from './draft-model.ts'
-import type { DraftOptions } from './draft-source.ts'
+import type { DraftOptions } from '@petals-chat/engine/drafting'
 
 /** So many tokens that the model has not read yet are read with the next drafts; more are read in the background. */
 const readAtOnce = 8

@@ -1,3 +1,4 @@
+import { LookupSource } from '@petals-chat/engine/drafting'
 import { describe, expect, it } from 'vitest'
 import {
   far,
@@ -7,9 +8,6 @@ import {
   type SimulationOptions,
 } from '../fixtures/simulated-decoding.ts'
 import { seededBits } from '../sampling/random.ts'
-import { Acceptance } from './acceptance.ts'
-import { LookupSource } from './lookup-source.ts'
-import { RoundTimes, RouteTimes, stepWidths } from './round-times.ts'
 
 /** Decodes a known answer with drafts from the text itself. */
 const decode = (
@@ -97,55 +95,5 @@ describe('drafts from the text itself', () => {
     const { widths } = decode(document, document.slice(600, 1400), (width) => (width <= 8 ? 22 : 400) + width)
     expect(widths.filter((width) => width > 8).length).toBeLessThan(10)
     expect(widths.slice(-20).every((width) => width === 8)).toBe(true)
-  })
-
-  it('learns that a kind of text is quoted, and then that it is not', () => {
-    const acceptance = new Acceptance()
-    const before = acceptance.rate(3)
-    for (let i = 0; i < 30; i++) acceptance.note(3, true)
-    expect(acceptance.rate(3)).toBeGreaterThan(0.85)
-    expect(acceptance.rate(2)).toBeLessThan(0.3)
-    for (let i = 0; i < 60; i++) acceptance.note(3, false)
-    expect(acceptance.rate(3)).toBeLessThan(before / 2)
-    const survival = acceptance.survival(10, 6)
-    expect([...survival]).toEqual([...survival].sort((a, b) => b - a))
-    expect(acceptance.survival(0, 2)).toEqual(new Float64Array(2))
-  })
-})
-
-describe('RoundTimes', () => {
-  it('knows nothing at first, then guesses the widths that were not measured as CPUs would do', () => {
-    const times = new RoundTimes()
-    expect(times.of(1)).toBeUndefined()
-    times.record(1, 100)
-    expect(times.of(1)).toBe(100)
-    expect(times.of(8)).toBeGreaterThan(150)
-    expect(times.isKnown(8)).toBe(false)
-  })
-
-  it('takes no step for slower than a wider one', () => {
-    const times = new RoundTimes()
-    times.record(1, 500) // a hiccup
-    times.record(16, 110)
-    expect(stepWidths.filter((width) => width <= 16).map((width) => times.of(width))).toEqual(
-      stepWidths.filter((width) => width <= 16).map(() => 110),
-    )
-  })
-
-  it('forgets hiccups, and what was long ago', () => {
-    const times = new RoundTimes()
-    for (const ms of [10, 10, 900, 10, 10]) times.record(4, ms)
-    expect(times.of(5)).toBe(10)
-    for (let i = 0; i < 300; i++) times.record(1, 9)
-    expect(times.isKnown(4)).toBe(false)
-  })
-
-  it('are kept for the routes that were used lately', () => {
-    const routes = new RouteTimes()
-    routes.of('a').record(1, 5)
-    for (let i = 0; i < 63; i++) routes.of(`${i}`)
-    expect(routes.of('a').of(1)).toBe(5)
-    for (let i = 0; i < 64; i++) routes.of(`${i}`)
-    expect(routes.of('a').of(1)).toBeUndefined()
   })
 })

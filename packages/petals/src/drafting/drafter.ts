@@ -1,7 +1,10 @@
 import type { TokenId } from '@petals-chat/engine'
-import { DraftPolicy, type RoundResult } from './draft-policy.ts'
-import type { DraftSource } from './draft-source.ts'
-import type { RoundTimes } from './round-times.ts'
+import {
+  DraftPolicy,
+  type DraftSource,
+  type RoundResult,
+  type RoundTimes,
+} from '@petals-chat/engine/drafting'
 
 /** What may be drafted now. */
 export interface DraftRequest {

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { far, nearby, simulateDecoding, SimulatedModel, type Cost } from '../fixtures/simulated-decoding.ts'
 import { seededBits } from '../sampling/random.ts'
-import { LookupSource } from './lookup-source.ts'
-import { stepWidths } from './round-times.ts'
+import { LookupSource, stepWidths } from '@petals-chat/engine/drafting'
 
 const random = seededBits(5)
 /** No pair of tokens occurs twice. */

@@ -1,7 +1,6 @@
 import type { TokenId } from '@petals-chat/engine'
-import { ModelAcceptance } from './acceptance.ts'
+import { ModelAcceptance, type DraftOptions, type DraftSource } from '@petals-chat/engine/drafting'
 import type { DraftModel } from './draft-model.ts'
-import type { DraftOptions, DraftSource } from './draft-source.ts'
 import { DraftedText } from './drafted-text.ts'
 
 /** Guesses what a small model on this machine would say. */

@@ -10,7 +10,7 @@ import {
 } from '@petals-chat/engine'
 import { engineComplianceTests } from '@petals-chat/engine/testing'
 import { ChoosingDrafter, type Drafter } from '../drafting/drafter.ts'
-import { LookupSource } from '../drafting/lookup-source.ts'
+import { LookupSource } from '@petals-chat/engine/drafting'
 import { ConnectionLostError } from '../errors.ts'
 import { DraftModel } from '../drafting/draft-model.ts'
 import { EagerDrafter } from '../fixtures/eager-drafter.ts'

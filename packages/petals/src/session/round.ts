@@ -1,5 +1,5 @@
 import type { TokenId } from '@petals-chat/engine'
-import type { RoundResult } from '../drafting/draft-policy.ts'
+import type { RoundResult } from '@petals-chat/engine/drafting'
 
 /** One step of a session, with the tokens that are chosen by its outputs. */
 export class Round implements RoundResult {

@@ -1,6 +1,7 @@
 import type { DraftCount, Metrics, TokenId } from '@petals-chat/engine'
+import { stepWidths, type RoundTimes } from '@petals-chat/engine/drafting'
 import type { Drafter } from '../drafting/drafter.ts'
-import { stepWidths, type RoundTimes, type RouteTimes } from '../drafting/round-times.ts'
+import type { RouteTimes } from '../drafting/route-times.ts'
 import type { InferenceSession } from '../inference/inference-session.ts'
 import { Round } from './round.ts'
 

@@ -1,4 +1,4 @@
-import type { TokenId } from '@petals-chat/engine'
+import type { TokenId } from '../tokenizer.ts'
 
 export interface DraftOptions {
   /** Ends drafting early, without an error. */

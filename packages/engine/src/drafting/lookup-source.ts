@@ -1,4 +1,4 @@
-import type { TokenId } from '@petals-chat/engine'
+import type { TokenId } from '../tokenizer.ts'
 import { Acceptance } from './acceptance.ts'
 import type { DraftSource } from './draft-source.ts'
 import { PromptLookup } from './prompt-lookup.ts'

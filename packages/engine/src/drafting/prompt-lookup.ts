@@ -1,4 +1,4 @@
-import type { TokenId } from '@petals-chat/engine'
+import type { TokenId } from '../tokenizer.ts'
 import { NgramChains } from './ngram-chains.ts'
 
 /** A longer match says nothing more, and is not compared further. */

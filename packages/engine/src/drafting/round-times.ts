@@ -7,9 +7,6 @@ const windowLength = 5
 /** After this many rounds of other widths, a time may be out of date. */
 const staleAfter = 256
 
-/** Routes whose times are kept. */
-const maxRoutes = 64
-
 interface Window {
   readonly times: number[]
   median: number
@@ -17,8 +14,8 @@ interface Window {
 }
 
 /**
- * How long a round takes on one route by the number of its tokens, in milliseconds: the step of the servers, the LM head and
- * the choice. Steps of several tokens cost no less than those of one, which bounds what was not measured yet.
+ * How long a round takes on one route, or on this machine, by the number of its tokens, in milliseconds: the step, the LM head
+ * and the choice. Steps of several tokens cost no less than those of one, which bounds what was not measured yet.
  */
 export class RoundTimes {
   /** By place in `stepWidths`. */
@@ -75,21 +72,6 @@ export class RoundTimes {
   #medianOf(place: number): number | undefined {
     const window = this.#windows[place]
     return window && (place === 0 || this.#rounds - window.lastRound < staleAfter) ? window.median : undefined
-  }
-}
-
-/** The times of all routes of a model that were used lately. */
-export class RouteTimes {
-  readonly #routes = new Map<string, RoundTimes>()
-
-  /** @param route - names the servers and the way between them */
-  of(route: string): RoundTimes {
-    const times = this.#routes.get(route) ?? new RoundTimes()
-    this.#routes.delete(route)
-    this.#routes.set(route, times)
-    const [oldest] = this.#routes.keys()
-    if (this.#routes.size > maxRoutes && oldest !== undefined) this.#routes.delete(oldest)
-    return times
   }
 }
 
