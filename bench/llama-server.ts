@@ -83,6 +83,8 @@ interface Answer {
 interface Run {
   /** Of all answers together, with their prompts. */
   readonly tokensPerSecond: number
+  /** The same from the first token of any of them on. */
+  readonly laterTokensPerSecond: number
   /** The median of the answers. */
   readonly firstTokenMs: number
   readonly cpuMsPerToken: number
@@ -138,9 +140,11 @@ async function run(contender: Contender, questions: readonly object[]): Promise<
   const cpuSeconds = (await contender.cpuSeconds()) - cpuBefore
   agent.destroy()
   const count = tokens * answers.length
+  const firsts = answers.map(({ firstMs }) => firstMs)
   return {
     tokensPerSecond: count / seconds,
-    firstTokenMs: median(answers.map(({ firstMs }) => firstMs)),
+    laterTokensPerSecond: (count - answers.length) / (seconds - Math.min(...firsts) / 1000),
+    firstTokenMs: median(firsts),
     cpuMsPerToken: (cpuSeconds * 1000) / count,
     answers,
   }
@@ -184,7 +188,7 @@ async function compare(
   return Object.fromEntries(runs) as Round
 }
 
-const metrics = ['tokensPerSecond', 'firstTokenMs', 'cpuMsPerToken'] as const
+const metrics = ['tokensPerSecond', 'laterTokensPerSecond', 'firstTokenMs', 'cpuMsPerToken'] as const
 
 function rowsOf(workload: string, runs: readonly Round[]) {
   const ratio = (metric: (typeof metrics)[number], ours: Name, theirs: Name): string => {
