@@ -40,7 +40,7 @@ export default defineConfig({
           'tests/clients/*.test.ts',
           'bench/**/*.test.ts',
         ],
-        60_000,
+        120_000,
         0,
       ),
       project('interop', ['tests/interop/**/*.test.ts'], 600_000, 1),
