@@ -25,6 +25,9 @@ const leastCredit = -1
  */
 const mostCredit = 6
 
+/** What a round took beyond so many times the usual time of its width was not the fault of its drafts. */
+const hiccup = 1.5
+
 type Source = Pick<DraftSource, 'survival' | 'hope' | 'cost'>
 
 /** What a round is chosen by. */
@@ -83,7 +86,9 @@ export class DraftPolicy<Each extends Source> {
   settle({ known, drafted, chosen, ms, draftMs }: RoundResult, times: RoundTimes): void {
     times.record(known + drafted, ms)
     const plainMs = times.of(known)!
-    const gained = drafted === 0 ? -draftMs / plainMs : chosen - (ms + draftMs) / plainMs
+    // Plain rounds hang now and then, too, and nothing is credited for those.
+    const usualMs = Math.min(ms, times.of(known + drafted)! * hiccup)
+    const gained = drafted === 0 ? -draftMs / plainMs : chosen - (usualMs + draftMs) / plainMs
     this.#credit = Math.min(this.#credit * creditMemory + gained, mostCredit)
   }
 

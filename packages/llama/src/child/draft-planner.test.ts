@@ -64,6 +64,12 @@ describe('DraftPlanner', () => {
     expect(rounds([new SteadyGuesses(0.02)], cpu).flat()).toEqual(Array(20).fill(0))
   })
 
+  it('goes on after steps that hung, on a machine that other programs use', () => {
+    let steps = 0
+    const busy = (width: number): number => cpu(width) * (steps++ % 12 === 11 ? 20 : 1)
+    expect(rounds([quoting], busy, 200).filter(([count]) => count! > 3)).toHaveLength(20)
+  })
+
   it('takes the likeliest drafts of all answers', () => {
     const [plan] = rounds([quoting, new SteadyGuesses(0.6), new SteadyGuesses(0.05)], gpu).slice(-1)
     const [sure, fair, poor] = plan!
