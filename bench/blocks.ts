@@ -3,7 +3,6 @@
 // Steps of 15 blocks of SmolLM2 by the engine of packages/blocks, in several types of weights, and by torch, alternating: one
 // token after 100 others, one token of each of 8 sessions at once, 512 tokens. Wall time and CPU time of one step, and the
 // memory of the process that computes (PSS).
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -19,7 +18,7 @@ import { folderFiles } from '../tests/support/folder-files.ts'
 import { defaultModelPath } from '../tests/support/model.ts'
 import { startLinePeer } from './support/line-peer.ts'
 import { describeMachine } from './support/machine.ts'
-import { processCpuSeconds } from './support/process-cpu.ts'
+import { processCpuSeconds, processProportionalBytes } from './support/process-cpu.ts'
 import { median, rounded } from './support/statistics.ts'
 
 const script = fileURLToPath(new URL('python/block_span.py', import.meta.url))
@@ -50,10 +49,8 @@ interface Contender extends AsyncDisposable {
 const states = (tokens: number): Float32Array =>
   Float32Array.from({ length: tokens * hidden }, (_, index) => Math.sin(index * 12.9898) * 2)
 
-async function proportionalMiB(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8')
-  return Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1]) / 1024
-}
+const proportionalMiB = async (pid: number): Promise<number> =>
+  (await processProportionalBytes(pid)) / 2 ** 20
 
 async function torch(): Promise<Contender> {
   const folder = await ensureModel(findModel('SmolLM2-135M-Instruct'))
