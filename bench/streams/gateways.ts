@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '@petals-chat/engine/testing'
+import { endGroup, endsWithUs } from '../../swarm/process-group.ts'
 import { command } from '../../tests/e2e/support/petals-chat.ts'
 import type { Target } from './stream-times.ts'
 
@@ -125,22 +126,14 @@ function start(program: string, args: readonly string[], env: NodeJS.ProcessEnv)
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   })
-  process.on('exit', () => end(child))
+  endsWithUs(child)
   return child
-}
-
-const end = ({ pid }: ChildProcess): void => {
-  try {
-    process.kill(-pid!, 'SIGKILL')
-  } catch {
-    // It has already ended.
-  }
 }
 
 const ended = (child: ChildProcess) => ({
   group: child.pid!,
   async [Symbol.asyncDispose](): Promise<void> {
-    end(child)
+    endGroup(child)
   },
 })
 
@@ -154,6 +147,6 @@ async function whenItAnswers(child: ChildProcess, port: number, target: Target):
       return { target, ...ended(child), lines: (async function* () {})() }
     await sleep(200)
   }
-  end(child)
+  endGroup(child)
   throw new Error(`${child.spawnfile} ${child.spawnargs.slice(1).join(' ')} has not answered:\n${errors}`)
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
+import { endsWithUs } from '../../swarm/process-group.ts'
 
 /** A peer that hangs must not block the benchmark for ever. */
 const answerTimeoutMs = 120_000
@@ -26,14 +27,7 @@ export async function startLinePeer(
   })
   let errors = ''
   child.stderr.on('data', (chunk: Buffer) => (errors = (errors + chunk).slice(-4000)))
-  const end = (): void => {
-    try {
-      process.kill(-child.pid!, 'SIGKILL')
-    } catch {
-      // It has already ended.
-    }
-  }
-  process.on('exit', end)
+  const group = endsWithUs(child)
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const next = async (): Promise<unknown> => {
     const { value, done } = await lines.next()
@@ -53,8 +47,7 @@ export async function startLinePeer(
       return Promise.race([next(), tooLate()])
     },
     async [Symbol.asyncDispose]() {
-      end()
-      process.off('exit', end)
+      group[Symbol.dispose]()
     },
   }
 }

@@ -86,7 +86,8 @@ async function answersOfPython(servers: readonly (readonly string[])[]): Promise
   const request = { model: modelFolder, dhtPrefix, initialPeers, prompts, newTokens, chains: servers }
   const script = path.join(rootFolder, 'tests/interop/mixed_chains.py')
   const compat = path.join(rootFolder, 'packages/contribute/python')
-  const output = await run(pythonProgram, [script, compat], { input: JSON.stringify(request) })
+  const input = JSON.stringify(request)
+  const output = await run(pythonProgram, [script, compat], { input, timeoutMs: 180_000 })
   return JSON.parse(output) as PythonAnswers
 }
 

@@ -104,9 +104,8 @@ describe("Petals' client on servers without Python, in a swarm that they started
     }
     const script = path.join(rootFolder, 'tests/interop/native_servers.py')
     const compat = path.join(rootFolder, 'packages/contribute/python')
-    result = JSON.parse(
-      await run(python, [script, compat], { input: JSON.stringify(request) }),
-    ) as ClientResult
+    const input = JSON.stringify(request)
+    result = JSON.parse(await run(python, [script, compat], { input, timeoutMs: 180_000 })) as ClientResult
   })
 
   it('runs a session over both of them, with a part of the blocks of the second', () => {

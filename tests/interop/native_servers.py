@@ -4,7 +4,9 @@ Reads one JSON object from standard input: {model, dhtPrefix, initialPeers, inpu
 Writes one JSON object with the outputs: each is a list of rows, over all positions of all steps.
 """
 
+import faulthandler
 import json
+import os
 import sys
 
 sys.path.insert(0, sys.argv[1])
@@ -39,6 +41,8 @@ def error_of(call):
 
 
 def main():
+    # A client that hangs says where, before the test ends it.
+    faulthandler.dump_traceback_later(150)
     request = json.load(sys.stdin)
     config = AutoDistributedConfig.from_pretrained(
         request["model"],
@@ -68,6 +72,9 @@ def main():
     result["backwardError"] = error_of(lambda: remote(trained).sum().backward())
     result["tooLong"] = error_of(lambda: in_session(remote, inputs, steps, max_length=9000))
     json.dump(result, sys.stdout)
+    sys.stdout.flush()
+    # The interpreter can wait for ever for the threads and processes of hivemind; the test ends what is left of them.
+    os._exit(0)
 
 
 if __name__ == "__main__":
