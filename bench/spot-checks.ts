@@ -49,13 +49,17 @@ for (const [i, kind] of others.entries()) {
 }
 
 const { logger, checks } = checkLogger()
+const alarms = () => checks.filter(({ alike }) => !alike)
 const wanted = Number(values.tokens)
 let tokens = 0
 {
   await using engine = await openSwarmEngine(swarm, model, { connectTimeoutMs: 20_000 }, logger)
-  tokens = await answerUntil(engine, prompts, 200, (count) => count >= wanted)
+  tokens = await answerUntil(engine, prompts, 200, (count) => {
+    if (count % 1000 === 0)
+      console.error(`${count} of ${wanted} tokens, ${checks.length} checks, ${alarms().length} alarms`)
+    return count >= wanted
+  })
 }
-const alarms = checks.filter(({ alike }) => !alike)
 const checked = checks.reduce((sum, { end }) => sum + end, 0)
 console.log({
   ...describeMachine(),
@@ -64,7 +68,7 @@ console.log({
   tokens,
   checks: checks.length,
   checked,
-  alarms: alarms.length,
+  alarms: alarms().length,
 })
 for (const aspect of aspects) {
   const seen = checks.map((check) => check[aspect]).toSorted((a, b) => a - b)
@@ -85,7 +89,7 @@ for (const lie of tried) {
   const lengths = runs.map((each) => each.tokens).toSorted((a, b) => a - b)
   console.log(lie, lengths, [...new Set(runs.map((each) => each.found))])
 }
-if (alarms.length > 0 || found.some((each) => each.found === 'an honest server')) process.exitCode = 1
+if (alarms().length > 0 || found.some((each) => each.found === 'an honest server')) process.exitCode = 1
 
 type ServerKind =
   | { readonly dtype: 'float32' | 'bfloat16' }
