@@ -10,8 +10,6 @@ import { createLibp2pTransport } from '../../packages/petals/src/p2p/libp2p-tran
 import { parsePeerId } from '../../packages/petals/src/p2p/peer-id.ts'
 import { createRpcClient } from '../../packages/petals/src/rpc/transport-rpc-client.ts'
 import { ensureModel, findModel } from '../../swarm/models.ts'
-import { python as pythonProgram, rootFolder } from '../../swarm/paths.ts'
-import { run } from '../../swarm/run.ts'
 import { startServer, type SwarmServer } from '../../swarm/server.ts'
 import { answerUntil, checkLogger, withVerdict } from '../support/spot-check-runs.ts'
 import { openCacheReader } from './support/cache-tokens.ts'
@@ -23,6 +21,7 @@ import {
   type NativeServerOptions,
   type NativeServerProcess,
 } from './support/native-server.ts'
+import { answersOfPython, type ChainAnswers } from './support/python-client.ts'
 import { openSwarmEngine, type SwarmEngine } from './support/swarm-engine.ts'
 
 // A swarm that a server without Python has started, with a server of either kind for each span. What is to be equal is computed
@@ -39,7 +38,7 @@ let modelFolder: string
 let folder: string
 let prompts: readonly (readonly TokenId[])[]
 /** The answers of transformers, and of Petals' own client on each chain. */
-let python: PythonAnswers
+let python: ChainAnswers
 let initialPeers: readonly string[] = []
 let withPython: Readonly<Record<Place, SwarmServer>>
 let native: { readonly first: NativeServerProcess; readonly middle: BlockServer; readonly last: BlockServer }
@@ -73,23 +72,16 @@ beforeAll(async () => {
   }
   const { tokenizer } = await openFolderTokenizer(modelFolder)
   prompts = texts.map((text) => tokenizer.encode(text, { addSpecialTokens: true }))
-  python = await answersOfPython(Object.values(chains))
+  python = await answersOfPython({
+    model: modelFolder,
+    dhtPrefix,
+    initialPeers,
+    prompts,
+    newTokens,
+    chains: Object.values(chains),
+  })
 })
 afterAll(() => resources.disposeAsync())
-
-interface PythonAnswers {
-  readonly expected: readonly (readonly TokenId[])[]
-  readonly chains: readonly unknown[]
-}
-
-async function answersOfPython(servers: readonly (readonly string[])[]): Promise<PythonAnswers> {
-  const request = { model: modelFolder, dhtPrefix, initialPeers, prompts, newTokens, chains: servers }
-  const script = path.join(rootFolder, 'tests/interop/mixed_chains.py')
-  const compat = path.join(rootFolder, 'packages/contribute/python')
-  const input = JSON.stringify(request)
-  const output = await run(pythonProgram, [script, compat], { input, timeoutMs: 180_000 })
-  return JSON.parse(output) as PythonAnswers
-}
 
 function nativeOptions(place: Place, more: Partial<NativeServerOptions> = {}): NativeServerOptions {
   const [start, end] = spans[place]

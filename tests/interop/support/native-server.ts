@@ -23,13 +23,15 @@ export interface NativeServerOptions {
   readonly weights?: WeightType
   /** Default: f16, as for users. */
   readonly cacheType?: 'f32' | 'f16'
+  /** Cannot be dialled, as behind a router: the server finds that out, and a relay. */
+  readonly behindNat?: boolean
 }
 
 const cacheTokens = 4096
 
 /** Starts a server without Python in this process; its blocks are computed in a child process. */
 export async function startNativeServer(options: NativeServerOptions): Promise<BlockServer> {
-  const { modelFolder, model, start, end, initialPeers, name, weights, cacheType } = options
+  const { modelFolder, model, start, end, initialPeers, name, weights, cacheType, behindNat } = options
   const blocks = await openBlockModel(folderFiles(modelFolder))
   const engine = {
     model: blocks,
@@ -44,7 +46,8 @@ export async function startNativeServer(options: NativeServerOptions): Promise<B
     openEngine: (range, { signal }) => startBlockEngine({ ...engine, ...range, signal }),
     initialPeers,
     listen: ['/ip4/127.0.0.1/tcp/0'],
-    reach: 'direct',
+    // Nothing listens on this port.
+    ...(behindNat ? { reach: 'auto', announce: ['/ip4/127.0.0.1/tcp/9'] } : { reach: 'direct' }),
     publicName: name,
     version: '0.0.0',
   })

@@ -15,7 +15,7 @@ export interface BlockServerOptions extends AbortOptions {
   readonly initialPeers: readonly string[]
   /** Default: a free TCP port of all addresses of this machine, of IPv4 and IPv6. */
   readonly listen?: readonly string[] | undefined
-  /** Addresses to announce instead of the own ones. */
+  /** Addresses to announce instead of the own ones; behind relays, theirs are announced. */
   readonly announce?: readonly string[] | undefined
   /** What to do if other peers can't dial this machine. Default `auto`: find out, and go through relays of the swarm. */
   readonly reach?: Reach | undefined

@@ -52,7 +52,8 @@ export async function startSwarmNode(
       privateKey: await identity(options.identityPath),
       connectTimeoutMs,
       listen: reach.listen,
-      announce,
+      // Others have shown that they can't dial these: only the relays' are right.
+      announce: reach.usesRelay ? undefined : announce,
       relay: relay && !reach.usesRelay,
       limits,
       logger,
