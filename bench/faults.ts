@@ -2,7 +2,7 @@
 //
 // Does harm to servers and links of a swarm in the middle of answers, most of them eight at once. Checks that the answers are
 // complete and identical, and measures the pauses. Sections: kills, rewinding, churn, links, limits,
-// poison, standby.
+// poison, standby, and mixed-churn, in which servers with Python and without replace each other.
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -12,7 +12,7 @@ import { describeMachine } from './support/machine.ts'
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: 'kills,rewinding,churn,links,limits,poison,standby' },
+    only: { type: 'string', default: 'kills,rewinding,churn,mixed-churn,links,limits,poison,standby' },
     runs: { type: 'string', default: '100' },
     rounds: { type: 'string', default: '4' },
     minutes: { type: 'string', default: '5' },
@@ -38,6 +38,13 @@ if (has('kills', 'rewinding', 'churn')) {
   if (has('kills')) add(...(await kills(harness, Number(values.runs))))
   if (has('churn'))
     add(await churn(harness, await harness.prepare('Once upon a time', 64), Number(values.minutes)))
+}
+if (has('mixed-churn')) {
+  const places = { replicas: 3, required: 2, replaceBy: 'the other kind' } as const
+  await using harness = await FaultHarness.start({ ...common, ...places })
+  const prompt = await harness.prepare('Once upon a time', 64)
+  const found = await churn(harness, prompt, Number(values.minutes))
+  add({ ...found, fault: `${found.fault}, with Python and without in turn` })
 }
 if (has('rewinding')) {
   // The same on servers that rewind, instead of computing all again in a new session.

@@ -42,6 +42,8 @@ export interface Swarm extends AsyncDisposable {
   add(
     options: Partial<ServerOptions> & { readonly start: number; readonly end: number },
   ): Promise<SwarmServer>
+  /** Makes a server that something else has started one of `servers`. It ends with the swarm. */
+  adopt(server: SwarmServer): void
 }
 
 /** Returns the span of each server: all of the first replica, then those of the next. */
@@ -139,6 +141,7 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
     servers,
     relayOf: (server) => relays.get(server),
     add,
+    adopt: (server) => void servers.push(server),
     [Symbol.asyncDispose]: dispose,
   }
 }

@@ -108,7 +108,7 @@ async function servePython(place: Place): Promise<SwarmServer> {
 /** An engine of its own, which knows nothing of the servers yet. */
 function open(config: Partial<SwarmConfigInput>, { logger } = checkLogger()): Promise<SwarmEngine> {
   const swarm = { modelFolder, dhtPrefix, blocks, initialPeers, servers: [] }
-  const none = { relayOf: () => undefined, add: () => Promise.reject(new Error('not here')) }
+  const none = { relayOf: () => undefined, add: () => Promise.reject(new Error('not here')), adopt: () => {} }
   const owned = { [Symbol.asyncDispose]: async () => {} }
   return openSwarmEngine({ ...swarm, ...none, ...owned }, model.name, config, logger)
 }

@@ -3,6 +3,7 @@ import { type Grammar, greedy, type Session, type SwarmWait, type TokenId } from
 import { seededBits } from '../../packages/petals/src/sampling/random.ts'
 import type { SwarmServer } from '../../swarm/server.ts'
 import type { SwarmOptions } from '../../swarm/swarm.ts'
+import { addNativeServer } from '../interop/support/native-server.ts'
 import { startSwarmEngine, type SwarmEngine } from '../interop/support/swarm-engine.ts'
 
 /** How long the swarm may take to be whole again after a server was killed. */
@@ -47,6 +48,8 @@ export interface FaultHarnessOptions extends SwarmOptions {
   /** Servers of each span that an answer begins with, at least (default: all). Fewer, and others start meanwhile. */
   readonly required?: number
   readonly seed: number
+  /** What is started in place of a killed server: the same (default), or one of the other kind, with or without Python. */
+  readonly replaceBy?: 'the same' | 'the other kind'
 }
 
 /** Asks the product's engine on a real swarm, does harm to servers meanwhile, and repairs the swarm afterwards. */
@@ -54,19 +57,31 @@ export class FaultHarness implements AsyncDisposable {
   readonly subject: SwarmEngine
   readonly #random: () => number
   readonly #required: number
+  readonly #replace: (server: SwarmServer) => Promise<unknown>
   readonly #lost = new Set<SwarmServer>()
   #repairs: Promise<unknown> = Promise.resolve()
 
-  private constructor(subject: SwarmEngine, required: number, seed: number) {
+  private constructor(
+    subject: SwarmEngine,
+    { model, required, replicas, replaceBy, seed }: FaultHarnessOptions,
+  ) {
+    const { swarm } = subject
     this.subject = subject
-    this.#required = required
+    this.#required = required ?? replicas
     this.#random = seededBits(seed)
+    const isNative = ({ name }: SwarmServer): boolean => name.startsWith('native')
+    this.#replace = (server) => {
+      const { start, end } = server
+      return replaceBy === 'the other kind' && !isNative(server)
+        ? addNativeServer(swarm, model, { start, end })
+        : swarm.add({ start, end })
+    }
   }
 
   /** Two spans. Their servers are looked up often, and prompts cut into many parts. */
-  static async start({ seed, required, ...options }: FaultHarnessOptions): Promise<FaultHarness> {
+  static async start(options: FaultHarnessOptions): Promise<FaultHarness> {
     const subject = await startSwarmEngine(options, { updateIntervalMs: 2000, prefillChunkTokens: 16 })
-    return new FaultHarness(subject, required ?? options.replicas, seed)
+    return new FaultHarness(subject, options)
   }
 
   /** 0 … 1, the same for the same seed. */
@@ -109,9 +124,7 @@ export class FaultHarness implements AsyncDisposable {
     server.signal('SIGKILL')
     if (this.#lost.has(server)) return
     this.#lost.add(server)
-    const { start, end } = server
-    const { swarm } = this.subject
-    const replace = (): Promise<SwarmServer> => swarm.add({ start, end })
+    const replace = (): Promise<unknown> => this.#replace(server)
     // It fails to start when all the peers that it was told of are killed meanwhile: then it is told of others.
     this.#repairs = Promise.all([this.#repairs, server.exited.then(replace).catch(replace)])
   }

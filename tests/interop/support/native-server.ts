@@ -8,7 +8,9 @@ import {
   type BlockServer,
   type WeightType,
 } from '@petals-chat/blocks'
-import type { SwarmModel } from '../../../swarm/models.ts'
+import type { BlockRange } from '@petals-chat/petals/protocol'
+import { findModel, type SwarmModel } from '../../../swarm/models.ts'
+import type { Swarm } from '../../../swarm/swarm.ts'
 import { folderFiles } from '../../support/folder-files.ts'
 
 export interface NativeServerOptions {
@@ -57,6 +59,8 @@ export async function startNativeServer(options: NativeServerOptions): Promise<B
 export interface NativeServerProcess extends AsyncDisposable {
   readonly peer: string
   readonly addresses: readonly string[]
+  readonly pid: number
+  readonly exited: Promise<void>
   /** Ends the process at once, as a power cut does. */
   kill(): Promise<void>
 }
@@ -65,7 +69,7 @@ export interface NativeServerProcess extends AsyncDisposable {
 export async function startNativeProcess(options: NativeServerOptions): Promise<NativeServerProcess> {
   const main = fileURLToPath(new URL('./native-server-main.ts', import.meta.url))
   const child = fork(main, [JSON.stringify(options)], { execArgv: ['--conditions=petals-chat-source'] })
-  const exited = once(child, 'exit')
+  const exited = once(child, 'exit').then(() => {})
   const [serving] = (await Promise.race([
     once(child, 'message'),
     exited.then(() => Promise.reject(new Error('The native server ended before it served.'))),
@@ -74,5 +78,36 @@ export async function startNativeProcess(options: NativeServerOptions): Promise<
     child.kill('SIGKILL')
     await exited
   }
-  return { ...serving, kill, [Symbol.asyncDispose]: kill }
+  return { ...serving, pid: child.pid!, exited, kill, [Symbol.asyncDispose]: kill }
+}
+
+/** Starts such a process as a server of a swarm of Python servers, with keys and values of 32 bits as they have. */
+export async function addNativeServer(
+  swarm: Swarm,
+  model: string,
+  { start, end }: BlockRange,
+): Promise<void> {
+  const { modelFolder, servers } = swarm
+  const name = `native-${servers.length}`
+  const initialPeers = servers.filter(({ running }) => running()).map(({ multiaddr }) => multiaddr)
+  const options = { modelFolder, model: findModel(model), start, end, initialPeers, name }
+  const server = await startNativeProcess({ ...options, cacheType: 'f32' })
+  const [multiaddr] = server.addresses
+  let running = true
+  void server.exited.then(() => (running = false))
+  swarm.adopt({
+    name,
+    peerId: server.peer,
+    multiaddr: multiaddr!,
+    port: Number(/\/tcp\/(\d+)/.exec(multiaddr!)![1]),
+    start,
+    end,
+    logFile: '',
+    exited: server.exited,
+    group: server.pid,
+    running: () => running,
+    signal: (signal) => void (running && process.kill(server.pid, signal)),
+    lie: () => Promise.reject(new Error('A server without Python does not lie.')),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  })
 }
