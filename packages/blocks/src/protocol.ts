@@ -33,8 +33,7 @@ export interface EngineSettings {
   /** The folder of llama.cpp's libraries. */
   readonly libraries: string
   readonly device: 'cpu' | 'gpu'
-  /** The most threads that may compute. */
-  readonly threads: number
+  readonly threads: ThreadRange
   readonly cacheType: 'f16' | 'f32'
   /** Tokens that each block's KV cache holds. */
   readonly cacheTokens: number
@@ -91,6 +90,14 @@ export interface ReadyMessage {
 
 /** How many threads compute a step of few tokens, and a long one. */
 export interface Threads {
-  readonly decode: number
-  readonly prefill: number
+  readonly decode: ThreadRange
+  readonly prefill: ThreadRange
+}
+
+/** How many threads may compute a step. */
+export interface ThreadRange {
+  /** While other programs compute, too. */
+  readonly usual: number
+  /** While the other cores are idle. */
+  readonly most: number
 }

@@ -48,7 +48,7 @@ export class BlockWorker {
     onProgress(0) // the self-check has passed
     const opened = await openBlocks(ggml, command, onProgress)
     const { backend, loaded, weightBytes, cacheBytes } = opened
-    const runner = new StepRunner(backend, loaded, { decode: 1, prefill: 1 })
+    const runner = new StepRunner(backend, loaded)
     const pool = new KvPool(backend, loaded, settings.cacheTokens)
     const threads = await calibrate(runner, pool, { blocks, threads: settings.threads })
     runner.setThreads(threads)
@@ -75,7 +75,7 @@ export class BlockWorker {
   }
 
   #checkStep(): void {
-    const limitMs = this.#scheduler.overdueMs()
+    const limitMs = this.#runner.overdueMs()
     if (limitMs !== undefined) this.#send({ type: 'hung', limitMs })
   }
 

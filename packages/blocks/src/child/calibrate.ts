@@ -1,4 +1,4 @@
-import type { Threads } from '../protocol.ts'
+import type { EngineSettings, ThreadRange, Threads } from '../protocol.ts'
 import type { KvPool, SessionCache } from './kv-pool.ts'
 import type { StepRunner } from './step-runner.ts'
 
@@ -9,25 +9,28 @@ const repetitions = 3
 /** More threads must be faster by this factor: they take cores from others, and wait for each other. */
 const worthwhile = 0.9
 
-/** Measures how many threads compute fastest, for steps of one token and for long ones. */
+/** Measures how many of the usual threads compute fastest, for steps of one token and for long ones. */
 export async function calibrate(
   runner: StepRunner,
   pool: KvPool,
-  { blocks, threads }: { readonly blocks: number; readonly threads: number },
+  { blocks, threads }: { readonly blocks: number } & Pick<EngineSettings, 'threads'>,
 ): Promise<Threads> {
-  if (threads <= 1) return { decode: 1, prefill: 1 }
+  if (threads.usual <= 1) return { decode: threads, prefill: threads }
   const to = Math.min(blocks, measuredBlocks)
   const cache = pool.open(-1, { from: 0, to, batch: 1, maxLength: longStep })
   try {
-    const candidates = powersUpTo(threads)
-    return {
-      decode: await fastest(candidates, (count) => time(runner, cache, 1, count)),
-      prefill: await fastest(candidates, (count) => time(runner, cache, longStep, count)),
-    }
+    const candidates = powersUpTo(threads.usual)
+    const rangeFor = async (tokens: number): Promise<ThreadRange> =>
+      rangeOf(threads, await fastest(candidates, (count) => time(runner, cache, tokens, count)))
+    return { decode: await rangeFor(1), prefill: await rangeFor(longStep) }
   } finally {
     pool.close(-1)
   }
 }
+
+/** More than the usual threads don't help where fewer of these are as fast. */
+const rangeOf = (allowed: ThreadRange, usual: number): ThreadRange =>
+  usual === allowed.usual ? allowed : { usual, most: usual }
 
 /** 1, 2, 4 … and the limit itself. */
 function powersUpTo(limit: number): readonly number[] {
@@ -55,7 +58,8 @@ async function time(
   count: number,
   threads: number,
 ): Promise<number> {
-  runner.setThreads({ decode: threads, prefill: threads })
+  const range = { usual: threads, most: threads }
+  runner.setThreads({ decode: range, prefill: range })
   const states = new Float32Array(count * runner.hiddenSize).fill(0.01)
   const items = [{ cache, rowFrom: 0, rowTo: 1, position: 0, count }]
   let least = Infinity

@@ -130,7 +130,7 @@ function setWeight(
 
 /** A step of several tokens, then one more token, whose output is returned. */
 async function lastOutput(backend: Backend, loaded: LoadedBlocks): Promise<Float32Array> {
-  using runner = new StepRunner(backend, loaded, { decode: 1, prefill: 1 })
+  using runner = new StepRunner(backend, loaded)
   const pool = new KvPool(backend, loaded, 64)
   const cache = pool.open(0, { from: 0, to: 1, batch: 1, maxLength: 64 })
   const inputs = checkValues(0, (checkTokens + 1) * checkShape.hiddenSize)

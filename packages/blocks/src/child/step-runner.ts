@@ -1,9 +1,13 @@
+import process from 'node:process'
 import type { Backend } from '../graph/backend.ts'
-import type { GraphRow, LoadedBlocks } from '../graph/step-graph.ts'
+import type { GraphRow, LoadedBlocks, StepGraph, StepInputs } from '../graph/step-graph.ts'
 import { cellStep } from '../model/cells.ts'
-import type { Threads } from '../protocol.ts'
+import type { ThreadRange, Threads } from '../protocol.ts'
+import { wouldShareCores } from './busy-cores.ts'
 import { GraphCache } from './graph-cache.ts'
 import type { SessionCache } from './kv-pool.ts'
+import { StepWatch } from './step-watch.ts'
+import { ThreadChooser, type StepTime, type StepWork, type ThreadChoice } from './thread-chooser.ts'
 
 /** Tokens of some rows of a session, from `position` on. */
 export interface StepItem {
@@ -30,33 +34,31 @@ const lengthStep = 2 * cellStep
 /** From this many tokens on, a step computes with the threads of long ones. */
 const prefillTokens = 16
 
-/** Computes steps of any sessions, one at a time. */
+const oneThread = { usual: 1, most: 1 }
+
+/** Computes steps of any sessions, one at a time, with as many threads as are of use at the moment. */
 export class StepRunner implements Disposable {
   readonly #backend: Backend
   readonly #graphs: GraphCache
   readonly #loaded: LoadedBlocks
-  #threads: Threads
+  readonly #watch = new StepWatch()
+  #choosers = choosersFor({ decode: oneThread, prefill: oneThread })
   #threadsInUse = 0
 
-  constructor(backend: Backend, loaded: LoadedBlocks, threads: Threads) {
+  /** It computes with one thread until `setThreads` allows more. */
+  constructor(backend: Backend, loaded: LoadedBlocks) {
     this.#backend = backend
     this.#loaded = loaded
     this.#graphs = new GraphCache(backend, loaded)
-    this.#threads = threads
   }
 
   get hiddenSize(): number {
     return this.#loaded.shape.hiddenSize
   }
 
-  /** Threads of a long step. */
+  /** Threads that most long steps use at present. */
   get prefillThreads(): number {
-    return this.#threads.prefill
-  }
-
-  /** Threads of a step of so many tokens. */
-  threadsOf(tokens: number): number {
-    return tokens < prefillTokens ? this.#threads.decode : this.#threads.prefill
+    return this.#choosers.prefill.present
   }
 
   get computeBytes(): number {
@@ -64,28 +66,72 @@ export class StepRunner implements Disposable {
   }
 
   setThreads(threads: Threads): void {
-    this.#threads = threads
+    this.#choosers = choosersFor(threads)
+  }
+
+  /** The limit in milliseconds that the present step has exceeded by far; undefined if none hangs. */
+  overdueMs(): number | undefined {
+    return this.#watch.overdueMs()
   }
 
   /** Computes a step; the outputs have the shape of the states. @throws Error if llama.cpp can't */
   async run({ from, to, items, states, prompts }: StepRun): Promise<Float32Array> {
-    this.#useThreads(states.length / this.hiddenSize)
+    const tokens = states.length / this.hiddenSize
     const rows = items.flatMap((item) => rowsOf(item, from, to))
     const key = `${from}:${to}${prompts ? '+' : ''} ${rows.map(({ key }) => key).join(' ')}`
     const graph = this.#graphs.get(key, { from, to, rows, hasPrompts: prompts !== undefined })
-    return await graph.run({ states, positions: rows.map(({ position }) => position), prompts })
+    const inputs = { states, positions: rows.map(({ position }) => position), prompts }
+    const cells = rows.reduce((sum, { kvLength }) => sum + kvLength, 0)
+    return await this.#compute(graph, inputs, { tokens, blocks: to - from, cells })
   }
 
   [Symbol.dispose](): void {
     this.#graphs[Symbol.dispose]()
   }
 
-  #useThreads(tokens: number): void {
-    const threads = this.threadsOf(tokens)
+  /** A step that was stopped writes the same keys and values again when it is computed anew. */
+  async #compute(graph: StepGraph, inputs: StepInputs, work: StepWork): Promise<Float32Array> {
+    const chooser = this.#choosers[work.tokens < prefillTokens ? 'decode' : 'prefill']
+    for (;;) {
+      const choice = chooser.choose(work)
+      const { outputs, time } = await this.#attempt(graph, inputs, { work, choice })
+      chooser.report(work, choice, time)
+      if (outputs) return outputs
+    }
+  }
+
+  async #attempt(
+    graph: StepGraph,
+    inputs: StepInputs,
+    { work, choice: { threads, limitMs } }: { readonly work: StepWork; readonly choice: ThreadChoice },
+  ): Promise<{ readonly outputs: Float32Array | undefined; readonly time: StepTime }> {
+    this.#useThreads(threads)
+    const [startedAt, cpuBefore] = [performance.now(), process.cpuUsage()]
+    const outputs = await this.#watch.timed({ ...work, threads }, () => graph.run(inputs, limitMs))
+    const ms = performance.now() - startedAt
+    const undisturbedMs = Math.min(ms, cpuMsSince(cpuBefore) / threads)
+    return { outputs, time: { ms, undisturbedMs, isStopped: outputs === undefined } }
+  }
+
+  #useThreads(threads: number): void {
     if (threads === this.#threadsInUse) return
     this.#backend.setThreads(threads)
     this.#threadsInUse = threads
   }
+}
+
+function choosersFor({ decode, prefill }: Threads): Readonly<Record<keyof Threads, ThreadChooser>> {
+  const chooserFor = (range: ThreadRange): ThreadChooser =>
+    new ThreadChooser(range, { isBusy: () => wouldShareCores(range.most) })
+  return { decode: chooserFor(decode), prefill: chooserFor(prefill) }
+}
+
+/** CPU time of all threads: they spin while they wait for each other, so it grows as long as they have their cores. */
+function cpuMsSince(before: NodeJS.CpuUsage): number {
+  // Windows counts in ticks of 16 ms.
+  if (process.platform === 'win32') return Infinity
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1000
 }
 
 interface PlacedRow extends GraphRow {

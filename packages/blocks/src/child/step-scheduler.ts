@@ -2,8 +2,7 @@ import process from 'node:process'
 import type { EngineSettings } from '../protocol.ts'
 import type { Job } from './job.ts'
 import type { KvPool } from './kv-pool.ts'
-import type { StepRun, StepRunner } from './step-runner.ts'
-import { StepWatch } from './step-watch.ts'
+import type { StepRunner } from './step-runner.ts'
 
 /** Steps of at most this many tokens are computed together with those of other sessions. */
 const smallTokens = 16
@@ -31,15 +30,14 @@ export class StepScheduler {
   readonly #pool: KvPool
   readonly #settings: Pick<EngineSettings, 'sliceTokens' | 'sliceMs'>
   readonly #listener: StepListener
-  readonly #watch = new StepWatch()
   #small: Job[] = []
   #large: Job[] = []
   /** Those that are being computed. */
   #active: readonly Job[] = []
   #tasks: (() => void)[] = []
   #isRunning = false
-  /** Milliseconds of a token in a block of a long pass. */
-  #cost = 0.05
+  /** CPU milliseconds of a token in a block of a long pass. */
+  #cpuCost = 0.05
 
   constructor(
     runner: StepRunner,
@@ -51,11 +49,6 @@ export class StepScheduler {
     this.#pool = pool
     this.#settings = settings
     this.#listener = listener
-  }
-
-  /** The limit in milliseconds that the present step has exceeded by far; undefined if none hangs. */
-  overdueMs(): number | undefined {
-    return this.#watch.overdueMs()
   }
 
   add(job: Job): void {
@@ -140,7 +133,7 @@ export class StepScheduler {
       for (const job of group) this.#begin(job)
       const { from, to } = group[0]!.command
       const states = join(group.map(({ command }) => command.states))
-      const outputs = await this.#compute({ from, to, items: group.map(({ whole }) => whole), states })
+      const outputs = await this.#runner.run({ from, to, items: group.map(({ whole }) => whole), states })
       let offset = 0
       for (const { command } of group) {
         const end = offset + command.states.length
@@ -163,7 +156,7 @@ export class StepScheduler {
       const to = Math.min(command.to, from + this.#blocksAtOnce(tokens))
       const run = { from, to, items: [slice.item], states: slice.states, prompts: job.prompts(from, to) }
       const before = process.cpuUsage()
-      slice.states = await this.#compute(run)
+      slice.states = await this.#runner.run(run)
       this.#measured(before, tokens * (to - from))
       slice.block = to
       if (to === command.to) job.finish()
@@ -172,12 +165,6 @@ export class StepScheduler {
     } catch (error) {
       this.#listener.onFailed(command.request, error)
     }
-  }
-
-  #compute(run: StepRun): Promise<Float32Array> {
-    const tokens = run.states.length / this.#runner.hiddenSize
-    const size = { tokens, blocks: run.to - run.from, threads: this.#runner.threadsOf(tokens) }
-    return this.#watch.timed(size, () => this.#runner.run(run))
   }
 
   #begin(job: Job): void {
@@ -190,18 +177,23 @@ export class StepScheduler {
   /** As many tokens as one block computes in `sliceMs`. */
   #sliceTokens(): number {
     const { sliceMs, sliceTokens } = this.#settings
-    return Math.round(Math.min(sliceTokens, Math.max(minSliceTokens, sliceMs / this.#cost)))
+    return Math.round(Math.min(sliceTokens, Math.max(minSliceTokens, sliceMs / this.#cost())))
   }
 
   #blocksAtOnce(tokens: number): number {
-    return Math.max(1, Math.floor(this.#settings.sliceMs / (this.#cost * tokens)))
+    return Math.max(1, Math.floor(this.#settings.sliceMs / (this.#cost() * tokens)))
+  }
+
+  /** Milliseconds of a token in a block with the present threads. */
+  #cost(): number {
+    return this.#cpuCost / this.#runner.prefillThreads
   }
 
   /** By CPU time: on a busy machine, finer slices would only make every pass slower. */
   #measured(before: NodeJS.CpuUsage, tokenBlocks: number): void {
     const { user, system } = process.cpuUsage(before)
-    const cost = (user + system) / 1000 / this.#runner.prefillThreads / tokenBlocks
-    this.#cost += (cost - this.#cost) * costWeight
+    const cost = (user + system) / 1000 / tokenBlocks
+    this.#cpuCost += (cost - this.#cpuCost) * costWeight
   }
 }
 

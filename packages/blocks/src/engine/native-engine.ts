@@ -1,7 +1,7 @@
 import { silentLogger } from '@petals-chat/engine'
 import { countCores, findLlamaLibraries } from '@petals-chat/llama'
 import { cellsOf } from '../model/cells.ts'
-import type { LoadCommand, ReadyMessage } from '../protocol.ts'
+import type { LoadCommand, ReadyMessage, ThreadRange } from '../protocol.ts'
 import { BlockClient } from './block-client.ts'
 import type {
   BlockCache,
@@ -56,7 +56,7 @@ export async function startBlockEngine(options: BlockEngineOptions): Promise<Nat
     settings: {
       libraries,
       device: (options.device ?? 'cpu') === 'cpu' ? 'cpu' : 'gpu',
-      threads: options.threads ?? Math.max(1, countCores().available - 1),
+      threads: threadRange(options),
       cacheType: options.cacheType ?? 'f16',
       cacheTokens,
       sliceTokens,
@@ -64,6 +64,14 @@ export async function startBlockEngine(options: BlockEngineOptions): Promise<Nat
     },
   }
   return await NativeBlockEngine.start(load, infoOf(options, tensors, cacheTokens), options)
+}
+
+/** One core is for others, unless it is idle. */
+function threadRange({ threads: limit = Infinity, device = 'cpu' }: BlockEngineOptions): ThreadRange {
+  if (device !== 'cpu') return { usual: 1, most: 1 }
+  const { available } = countCores()
+  const usual = Math.max(1, Math.min(limit, available - 1))
+  return { usual, most: Math.min(limit, available) }
 }
 
 /** @throws EngineEndedError if llama.cpp's libraries are missing or are others than those that this package knows */

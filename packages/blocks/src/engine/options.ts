@@ -20,7 +20,7 @@ export interface BlockEngineOptions extends AbortOptions {
   readonly maxLength?: number | undefined
   /** The most tokens, over all rows, of one pass (default 8192). */
   readonly maxBatchTokens?: number | undefined
-  /** The most threads that compute (default: cores − 1; llama.cpp's threads wait for each other by spinning). */
+  /** The most threads that compute (default: as many as cores while all are idle, else one less). */
   readonly threads?: number | undefined
   /** The most memory for weights, KV cache and computation, in bytes (default: nine tenths of what is free). */
   readonly memoryBytes?: number | undefined

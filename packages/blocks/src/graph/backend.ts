@@ -6,6 +6,8 @@ export class Backend implements Disposable {
   readonly handle: Pointer
   /** The device, for people. */
   readonly device: string
+  /** Its flag stops the graph that is being computed. */
+  readonly #stop: Pointer
 
   /** @throws Error if the machine has no such device, or the build no support for it */
   constructor(ggml: Ggml, device: keyof typeof deviceType) {
@@ -13,6 +15,8 @@ export class Backend implements Disposable {
     this.handle = ggml.backend_init_by_type(deviceType[device], null)
     if (!this.handle) throw new Error(`llama.cpp finds no ${device.toUpperCase()} that it can use.`)
     this.device = ggml.backend_dev_description(ggml.backend_get_device(this.handle))
+    this.#stop = newContext(ggml, 0)
+    ggml.setStopFlag(this.handle, this.#stop)
   }
 
   get bufferType(): Pointer {
@@ -23,8 +27,24 @@ export class Backend implements Disposable {
     this.ggml.setThreads(this.handle, threads)
   }
 
+  /**
+   * Computes a graph. On a CPU it is stopped between two of its nodes after `limitMs`: then false is returned, and the graph
+   * may be computed anew.
+   */
+  async compute(graph: Pointer, limitMs?: number): Promise<boolean> {
+    this.ggml.set_no_alloc(this.#stop, false)
+    const stop = (): void => this.ggml.set_no_alloc(this.#stop, true)
+    const timer = limitMs === undefined ? undefined : setTimeout(stop, limitMs)
+    try {
+      return await this.ggml.computeAsync(this.handle, graph)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   [Symbol.dispose](): void {
     this.ggml.backend_free(this.handle)
+    this.ggml.free(this.#stop)
   }
 }
 

@@ -115,8 +115,8 @@ export class StepGraph implements Disposable {
       throw new Error('There is too little memory for the step.')
   }
 
-  /** Computes the graph; the outputs are `[tokens, hidden]`. */
-  async run({ states, positions, prompts }: StepInputs): Promise<Float32Array> {
+  /** Computes the graph; the outputs are `[tokens, hidden]`, undefined if it was stopped after `limitMs`. */
+  async run({ states, positions, prompts }: StepInputs, limitMs?: number): Promise<Float32Array | undefined> {
     const { rows } = this.#plan
     const { shape } = this.#loaded
     const set = (tensor: Tensor, values: ArrayBufferView) =>
@@ -129,7 +129,7 @@ export class StepGraph implements Disposable {
     const { slidingWindow } = shape
     set(this.#mask, fillMask(maskRows, { slidingWindow, isAlibi: !shape.rope }))
     if (this.#prompts !== undefined && prompts) set(this.#prompts, prompts)
-    await this.#ggml.computeAsync(this.#backend.handle, this.#graph)
+    if (!(await this.#backend.compute(this.#graph, limitMs))) return undefined
     const output = new Float32Array(states.length)
     this.#ggml.backend_tensor_get(this.#output, output, 0, output.byteLength)
     return output

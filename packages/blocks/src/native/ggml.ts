@@ -11,6 +11,9 @@ export const deviceType = { cpu: 0, gpu: 1 } as const
 /** ggml.h: GGML_ROPE_TYPE_NORMAL and GGML_ROPE_TYPE_NEOX. */
 export const ropeMode = { normal: 0, neox: 2 } as const
 
+/** ggml.h: GGML_STATUS_SUCCESS and GGML_STATUS_ABORTED. */
+const [ok, aborted] = [0, 1]
+
 const P = 'int64'
 const I64 = 'int64'
 const SIZE = 'size_t'
@@ -84,6 +87,7 @@ const signatures = {
   ggml_gallocr_alloc_graph: ['bool', P, P],
   ggml_gallocr_get_buffer_size: [SIZE, P, 'int'],
   ggml_gallocr_free: ['void', P],
+  ggml_set_no_alloc: ['void', P, 'bool'],
 } as const satisfies Readonly<Record<string, Signature>>
 
 const registrySignatures = {
@@ -111,8 +115,16 @@ type Functions = {
 
 /** ggml's functions without their prefix `ggml_`, and what is built on them. */
 export interface Ggml extends Functions {
-  /** Computes a graph on another thread. One at a time for a backend. @throws Error if it fails */
-  computeAsync(backend: Pointer, graph: Pointer): Promise<void>
+  /**
+   * Computes a graph on another thread. One at a time for a backend. Resolves to false if it was stopped.
+   * @throws Error if it fails
+   */
+  computeAsync(backend: Pointer, graph: Pointer): Promise<boolean>
+  /**
+   * Lets a CPU backend stop a graph between two of its nodes while the flag is set: that of a context, `set_no_alloc`. The
+   * function that reads the flag is ggml's own, as native threads must not call JavaScript.
+   */
+  setStopFlag(backend: Pointer, context: Pointer): void
   /** Sets how many threads a CPU backend uses. */
   setThreads(backend: Pointer, threads: number): void
 }
@@ -136,26 +148,38 @@ function load(folder: string): Ggml {
   const files = findLibraryFiles(folder)
   koffi.struct('ggml_init_params', { mem_size: 'size_t', mem_buffer: 'void *', no_alloc: 'bool' })
   koffi.proto('void SetThreads(int64 backend, int threads)')
-  const base = bind(koffi.load(files.base), signatures)
+  koffi.proto('void SetAbortCallback(int64 backend, void *callback, int64 data)')
+  const baseLibrary = koffi.load(files.base)
+  const base = bind(baseLibrary, signatures)
   const functions = {
     ...base,
     ...bind(koffi.load(files.registry), registrySignatures),
   } as unknown as Functions
   functions.backend_load_all_from_path(folder)
+  /** The address of a function that only CPU backends have. */
+  const ofCpu = (backend: Pointer, name: string) =>
+    functions.backend_reg_get_proc_address(
+      functions.backend_dev_backend_reg(functions.backend_get_device(backend)),
+      name,
+    )
   return {
     ...functions,
     computeAsync: (backend, graph) =>
       new Promise((resolve, reject) => {
         base['backend_graph_compute']!.async(backend, graph, (error: Error | null, status: number) => {
           if (error) reject(error)
-          else if (status === 0) resolve()
+          else if (status === ok || status === aborted) resolve(status === ok)
           else reject(new Error(`llama.cpp could not compute the step (status ${status}).`))
         })
       }),
     setThreads(backend, threads) {
-      const registered = functions.backend_dev_backend_reg(functions.backend_get_device(backend))
-      const address = functions.backend_reg_get_proc_address(registered, 'ggml_backend_set_n_threads')
+      const address = ofCpu(backend, 'ggml_backend_set_n_threads')
       if (address) koffi.call(address, 'SetThreads', backend, threads)
+    },
+    setStopFlag(backend, context) {
+      const address = ofCpu(backend, 'ggml_backend_set_abort_callback')
+      const callback: unknown = baseLibrary.symbol('ggml_get_no_alloc')
+      if (address) koffi.call(address, 'SetAbortCallback', backend, callback, context)
     },
   }
 }

@@ -25,7 +25,10 @@ export const contributeFlags: readonly (readonly [flag: string, summary: string]
     '--memory <amount>',
     'the most memory for blocks and their caches, such as 8GB; default: most of what is free',
   ],
-  ['--threads <number>', 'the most threads that compute on the CPU; default: one less than the cores'],
+  [
+    '--threads <number>',
+    'the most threads that compute on the CPU; default: the cores, one less while others use them',
+  ],
   [
     '--network-speed <bits>',
     'bits per second of the slower direction, such as 50Mbit; default: measured by sending to servers of the swarm',
