@@ -6,7 +6,7 @@ import { parseJson, readBody } from '../http/read-body.ts'
 import { type ServerNames, titleOf } from '../http/response-failure.ts'
 import { AnswerReader } from '../stream/answer-reader.ts'
 import { StreamFault } from '../stream/event-reader.ts'
-import { eventStream, type EventStreamOptions } from '../stream/event-stream.ts'
+import { EventStream, type EventStreamOptions } from '../stream/event-stream.ts'
 import { exchange, type ExchangeOptions, reportedFailure } from './exchange.ts'
 
 const paths = { chat: '/chat/completions', completion: '/completions' } as const
@@ -61,15 +61,25 @@ function bodyOf({ fields }: RemoteRequest, model: string, { omit }: UpstreamMode
   return { ...length, ...fields, stream_options: { include_usage: true }, model, stream: true }
 }
 
-/** The values of a stream, or the one value of a body. @throws StreamFault */
-async function* valuesOf(
+/** The values of a stream, or the one value of a body. Iterating throws StreamFault, or Failure for another type. */
+function valuesOf(
   response: IncomingMessage,
-  { firstTokenTimeoutMs }: UpstreamModelSpec,
+  spec: UpstreamModelSpec,
   names: ServerNames,
   silence: EventStreamOptions,
-): AsyncGenerator<unknown, void, undefined> {
+): AsyncIterable<unknown> {
   const type = (response.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase()
-  if (type === 'text/event-stream') return yield* eventStream(response, silence)
+  return type === 'text/event-stream'
+    ? new EventStream(response, silence)
+    : wholeValue(response, type, spec, names)
+}
+
+async function* wholeValue(
+  response: IncomingMessage,
+  type: string,
+  { firstTokenTimeoutMs }: UpstreamModelSpec,
+  names: ServerNames,
+): AsyncGenerator<unknown, void, undefined> {
   const text = await readBody(response, { maxBytes: MAX_BODY_BYTES, timeoutMs: firstTokenTimeoutMs })
   const value = type === 'application/json' ? parseJson(text) : undefined
   if (value !== undefined) return void (yield value)

@@ -8,14 +8,7 @@ import {
 } from '@petals-chat/engine'
 import type { UpstreamModelSpec } from '../config.ts'
 import { CallReader } from './call-reader.ts'
-import {
-  type ChatChoice,
-  chatChunkSchema,
-  type ChunkUsage,
-  type CompletionChoice,
-  completionChunkSchema,
-  type MessageDelta,
-} from './chunks.ts'
+import { type Choice, type ChunkUsage, type MessageDelta, readChunk } from './chunks.ts'
 import { StreamFault } from './event-reader.ts'
 import type { EventStreamOptions } from './event-stream.ts'
 import { scoredTokens } from './scored-tokens.ts'
@@ -59,11 +52,8 @@ export class AnswerReader implements EventStreamOptions {
 
   /** @throws StreamFault if the event is none of the API */
   read(event: unknown): RemotePartsEvent | undefined {
-    const schema = this.#request.kind === 'chat' ? chatChunkSchema : completionChunkSchema
-    const { success, data } = schema.safeParse(event)
-    if (!success) throw new StreamFault('sent an event that is none of the API')
-    this.#usage = data.usage ?? this.#usage
-    const choices: readonly (ChatChoice | CompletionChoice)[] = data.choices ?? []
+    const { choices, usage } = readChunk(event)
+    this.#usage = usage ?? this.#usage
     const choice = choices.find(({ index }) => (index ?? 0) === 0)
     if (choice == null) return undefined
     const { finish_reason: reason } = choice
@@ -83,10 +73,10 @@ export class AnswerReader implements EventStreamOptions {
     }
   }
 
-  #partsOf(choice: ChatChoice | CompletionChoice): readonly RemotePart[] {
-    if (!('delta' in choice || 'message' in choice))
-      return textPart('content', 'text' in choice ? choice.text : '')
-    return this.#partsOfMessage(choice.delta ?? choice.message ?? {})
+  #partsOf({ text, delta, message }: Choice): readonly RemotePart[] {
+    if (this.#request.kind === 'completion') return textPart('content', text)
+    const piece = delta ?? message
+    return piece == null ? [] : this.#partsOfMessage(piece)
   }
 
   #partsOfMessage(delta: MessageDelta): readonly RemotePart[] {

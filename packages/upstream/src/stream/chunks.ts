@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { StreamFault } from './event-reader.ts'
 
 /** Servers send null, or nothing, for what they don't have. */
 const optional = <Schema extends z.ZodType>(schema: Schema) => schema.nullish()
@@ -9,12 +10,6 @@ const usageSchema = z.object({
   completion_tokens: optional(count),
   prompt_tokens_details: optional(z.object({ cached_tokens: optional(count) })),
 })
-
-const finishSchema = {
-  finish_reason: optional(z.string()),
-  /** vLLM: the stop sequence, or the id of the token, that ended the answer. */
-  stop_reason: optional(z.union([z.string(), z.number()])),
-}
 
 const tokenSchema = z.object({
   token: z.string(),
@@ -46,48 +41,101 @@ const callSchema = z.object({
   function: optional(z.object({ name: optional(z.string()), arguments: optional(z.string()) })),
 })
 
-const deltaSchema = z.object({
-  content: optional(z.string()),
-  refusal: optional(z.string()),
-  /** llama-server, DeepSeek, SGLang. */
-  reasoning_content: optional(z.string()),
-  /** vLLM, OpenRouter, Ollama. */
-  reasoning: optional(z.string()),
-  tool_calls: optional(z.array(callSchema)),
-})
+const logprobsSchema = z.union([completionLogprobsSchema, chatLogprobsSchema])
+const callsSchema = z.array(callSchema)
 
-const chatChoiceSchema = z.object({
-  ...finishSchema,
-  index: optional(z.int()),
-  delta: optional(deltaSchema),
-  /** Servers that do not stream send the whole message. */
-  message: optional(deltaSchema),
-  logprobs: optional(chatLogprobsSchema),
-})
-
-const completionChoiceSchema = z.object({
-  ...finishSchema,
-  index: optional(z.int()),
-  text: optional(z.string()),
-  /** llama-server sends the form of chat completions here, too. */
-  logprobs: optional(z.union([completionLogprobsSchema, chatLogprobsSchema])),
-})
-
-/** An event of a streamed chat completion. What it has besides is ignored. */
-export const chatChunkSchema = z.object({
-  choices: optional(z.array(chatChoiceSchema)),
-  usage: optional(usageSchema),
-})
-
-/** An event of a streamed completion. */
-export const completionChunkSchema = z.object({
-  choices: optional(z.array(completionChoiceSchema)),
-  usage: optional(usageSchema),
-})
-
-export type ChatChoice = z.output<typeof chatChoiceSchema>
-export type CompletionChoice = z.output<typeof completionChoiceSchema>
 export type ChunkUsage = z.output<typeof usageSchema>
+export type Logprobs = z.output<typeof logprobsSchema>
 export type CompletionLogprobs = z.output<typeof completionLogprobsSchema>
 export type CallDelta = z.output<typeof callSchema>
-export type MessageDelta = z.output<typeof deltaSchema>
+type Optional<Value> = Value | null | undefined
+
+/** A piece of a chat answer, or the whole of one. */
+export interface MessageDelta {
+  readonly content: Optional<string>
+  readonly refusal: Optional<string>
+  /** llama-server, DeepSeek, SGLang. */
+  readonly reasoning_content: Optional<string>
+  /** vLLM, OpenRouter, Ollama. */
+  readonly reasoning: Optional<string>
+  readonly tool_calls: Optional<readonly CallDelta[]>
+}
+
+export interface Choice {
+  readonly index: Optional<number>
+  readonly finish_reason: Optional<string>
+  /** vLLM: the stop sequence, or the id of the token, that ended the answer. */
+  readonly stop_reason: Optional<string | number>
+  /** Of completions. */
+  readonly text: Optional<string>
+  readonly delta: Optional<MessageDelta>
+  /** Servers that do not stream send the whole message. */
+  readonly message: Optional<MessageDelta>
+  /** llama-server sends the form of chat completions for completions, too. */
+  readonly logprobs: Optional<Logprobs>
+}
+
+/** An event of a streamed answer. What it has besides is ignored. */
+export interface Chunk {
+  readonly choices: readonly Choice[]
+  readonly usage: Optional<ChunkUsage>
+}
+
+/**
+ * Reads an event. What every event has is checked by hand: a schema of all of it takes several times as long, for each token
+ * of an answer. @throws StreamFault if the event is none of the API
+ */
+export function readChunk(event: unknown): Chunk {
+  const { choices, usage } = fieldsOf(event)
+  if (choices != null && !Array.isArray(choices)) throw noneOfTheApi()
+  return { choices: (choices ?? []).map(readChoice), usage: checked(usage, usageSchema) }
+}
+
+function readChoice(value: unknown): Choice {
+  const { index, finish_reason, stop_reason, text, delta, message, logprobs } = fieldsOf(value)
+  return {
+    index: ofType(index, 'number'),
+    finish_reason: ofType(finish_reason, 'string'),
+    stop_reason: typeof stop_reason === 'number' ? stop_reason : ofType(stop_reason, 'string'),
+    text: ofType(text, 'string'),
+    delta: delta == null ? undefined : readDelta(delta),
+    message: message == null ? undefined : readDelta(message),
+    logprobs: checked(logprobs, logprobsSchema),
+  }
+}
+
+function readDelta(value: unknown): MessageDelta {
+  const { content, refusal, reasoning_content, reasoning, tool_calls } = fieldsOf(value)
+  return {
+    content: ofType(content, 'string'),
+    refusal: ofType(refusal, 'string'),
+    reasoning_content: ofType(reasoning_content, 'string'),
+    reasoning: ofType(reasoning, 'string'),
+    tool_calls: checked(tool_calls, callsSchema),
+  }
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw noneOfTheApi()
+  return value as Readonly<Record<string, unknown>>
+}
+
+interface Types {
+  readonly string: string
+  readonly number: number
+}
+
+function ofType<Name extends keyof Types>(value: unknown, name: Name): Optional<Types[Name]> {
+  if (value != null && typeof value !== name) throw noneOfTheApi()
+  return value as Optional<Types[Name]>
+}
+
+/** Checks what few events have. */
+function checked<Schema extends z.ZodType>(value: unknown, schema: Schema): Optional<z.output<Schema>> {
+  if (value == null) return undefined
+  const { success, data } = schema.safeParse(value)
+  if (!success) throw noneOfTheApi()
+  return data
+}
+
+const noneOfTheApi = (): StreamFault => new StreamFault('sent an event that is none of the API')

@@ -12,44 +12,40 @@ const DONE = '[DONE]'
 
 /** Reads the JSON values of an event stream, until `[DONE]`. */
 export class EventReader {
-  readonly #found: string[] = []
+  readonly #onValue: (value: unknown) => void
   readonly #parser = createParser({
     maxBufferSize: MAX_EVENT_CHARACTERS,
-    onEvent: ({ data }) => this.#found.push(data),
+    onEvent: ({ data }) => this.#read(data),
     onError: ({ type }) => {
       if (type === 'max-buffer-size-exceeded')
-        this.#fault = new StreamFault(`sent an event of more than ${MAX_EVENT_CHARACTERS} characters`)
+        throw new StreamFault(`sent an event of more than ${MAX_EVENT_CHARACTERS} characters`)
     },
   })
-  #fault: StreamFault | undefined
   #isComplete = false
+
+  /** @param onValue called with each value as soon as its event is complete */
+  constructor(onValue: (value: unknown) => void) {
+    this.#onValue = onValue
+  }
 
   /** `[DONE]` has come: nothing that follows counts. */
   get isComplete(): boolean {
     return this.#isComplete
   }
 
-  /** The values that a piece of the stream completes. @throws StreamFault */
-  *push(text: string): Generator<unknown, void, undefined> {
-    if (this.#isComplete) return
-    this.#parser.feed(text)
-    yield* this.#values()
-    if (this.#fault !== undefined) throw this.#fault
+  /** Reads a piece of the stream. @throws StreamFault */
+  push(text: string): void {
+    if (!this.#isComplete) this.#parser.feed(text)
   }
 
-  /** The value of a last event without an end. @throws StreamFault */
-  *finish(): Generator<unknown, void, undefined> {
-    if (this.#isComplete) return
-    this.#parser.reset({ consume: true })
-    yield* this.#values()
+  /** Reads a last event without an end. @throws StreamFault */
+  finish(): void {
+    if (!this.#isComplete) this.#parser.reset({ consume: true })
   }
 
-  *#values(): Generator<unknown, void, undefined> {
-    for (const data of this.#found.splice(0)) {
-      if (data === DONE) this.#isComplete = true
-      if (this.#isComplete) return
-      yield parseEvent(data)
-    }
+  #read(data: string): void {
+    if (data === DONE) this.#isComplete = true
+    if (!this.#isComplete) this.#onValue(parseEvent(data))
   }
 }
 

@@ -9,52 +9,132 @@ export interface EventStreamOptions {
 const END_TIMEOUT_MS = 1_000
 
 /**
- * Yields the JSON values of an event stream until `[DONE]` or its end. The time of the reader is not counted as silence.
- * Destroys the response when the caller stops.
- * @throws StreamFault
+ * The JSON values of an event stream until `[DONE]` or its end. The time of the reader is not counted as silence. Destroys
+ * the response when the caller stops. Iterating throws StreamFault.
+ *
+ * A value is there in the turn of the event loop in which its bytes came: the iterator of a response would take another turn.
  */
-export async function* eventStream(
-  response: IncomingMessage,
-  options: EventStreamOptions,
-): AsyncGenerator<unknown, void, undefined> {
-  const reader = new EventReader()
-  try {
-    for await (const chunk of chunksOf(response, options)) {
-      yield* reader.push(chunk)
-      if (reader.isComplete) return
+export class EventStream implements AsyncIterableIterator<unknown, void, undefined> {
+  readonly #response: IncomingMessage
+  readonly #silence: Silence
+  readonly #values: unknown[] = []
+  readonly #reader = new EventReader((value) => this.#values.push(value))
+  /** How the stream has ended, for the reader of the last value. */
+  #end: { readonly fault: StreamFault | undefined } | undefined
+  #wake: (() => void) | undefined
+
+  constructor(response: IncomingMessage, options: EventStreamOptions) {
+    this.#response = response
+    this.#silence = new Silence(options, (fault) => response.destroy(fault))
+    response.setEncoding('utf8')
+    response.on('data', (text: string) => this.#take(() => this.#reader.push(text)))
+    response.on('end', () => {
+      this.#take(() => this.#reader.finish())
+      this.#finish(undefined)
+    })
+    response.on('error', (error) => this.#finish(asFault(error)))
+    response.on('close', () => this.#finish(asFault(undefined)))
+    if (response.destroyed) this.#finish(asFault(undefined))
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async next(): Promise<IteratorResult<unknown, void>> {
+    while (this.#values.length === 0) {
+      if (this.#end !== undefined) return this.#leave()
+      await this.#more()
     }
-    yield* reader.finish()
-  } finally {
-    leave(response, reader.isComplete)
+    return { done: false, value: this.#values.shift() }
+  }
+
+  async return(): Promise<IteratorResult<unknown, void>> {
+    this.#end ??= { fault: undefined }
+    this.#values.length = 0
+    return this.#leave()
+  }
+
+  async #more(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#wake = resolve
+    this.#silence.watch()
+    if (this.#response.isPaused()) this.#response.resume()
+    await promise
+  }
+
+  /** Reads what has come. While the caller is busy, nothing more is read. */
+  #take(read: () => void): void {
+    if (this.#end !== undefined) return
+    try {
+      read()
+      if (this.#reader.isComplete) this.#finish(undefined)
+    } catch (error) {
+      this.#finish(asFault(error))
+    }
+    if (this.#values.length === 0) return
+    if (this.#wake === undefined) this.#response.pause()
+    else this.#notify()
+  }
+
+  #finish(fault: StreamFault | undefined): void {
+    this.#end ??= { fault }
+    this.#notify()
+  }
+
+  #notify(): void {
+    this.#silence.ignore()
+    this.#wake?.()
+    this.#wake = undefined
+  }
+
+  #leave(): { readonly done: true; readonly value: undefined } {
+    this.#silence.stop()
+    leave(this.#response, this.#reader.isComplete)
+    if (this.#end?.fault !== undefined) throw this.#end.fault
+    return { done: true, value: undefined }
   }
 }
 
-async function* chunksOf(response: IncomingMessage, options: EventStreamOptions): AsyncGenerator<string> {
-  response.setEncoding('utf8')
-  const chunks = response[Symbol.asyncIterator]() as AsyncIterator<string>
-  while (true) {
-    const { done, value } = await nextChunk(response, chunks, options.idleTimeoutMs)
-    if (done) return
-    yield value
+/** Notices a silent stream. One timer serves all waits, because most of them are short. */
+class Silence {
+  readonly #options: EventStreamOptions
+  readonly #onSilence: (fault: StreamFault) => void
+  #timer: NodeJS.Timeout | undefined
+  #ms = 0
+  #isWatching = false
+
+  constructor(options: EventStreamOptions, onSilence: (fault: StreamFault) => void) {
+    this.#options = options
+    this.#onSilence = onSilence
+  }
+
+  /** A wait begins. */
+  watch(): void {
+    this.#isWatching = true
+    const { idleTimeoutMs } = this.#options
+    if (this.#timer !== undefined && idleTimeoutMs === this.#ms) return void this.#timer.refresh()
+    clearTimeout(this.#timer)
+    this.#ms = idleTimeoutMs
+    this.#timer = setTimeout(() => {
+      if (this.#isWatching) this.#onSilence(new StreamFault(`sent nothing for ${idleTimeoutMs / 1000} s`))
+    }, idleTimeoutMs)
+  }
+
+  /** The wait is over. */
+  ignore(): void {
+    this.#isWatching = false
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
   }
 }
 
-async function nextChunk(
-  response: IncomingMessage,
-  chunks: AsyncIterator<string>,
-  idleTimeoutMs: number,
-): Promise<IteratorResult<string>> {
-  const silent = new StreamFault(`sent nothing for ${idleTimeoutMs / 1000} s`)
-  const timer = setTimeout(() => response.destroy(silent), idleTimeoutMs)
-  try {
-    return await chunks.next()
-  } catch (cause) {
-    if (cause instanceof StreamFault) throw cause
-    throw new StreamFault('closed the connection in the middle of an answer', { cause })
-  } finally {
-    clearTimeout(timer)
-  }
-}
+const asFault = (error: unknown): StreamFault =>
+  error instanceof StreamFault
+    ? error
+    : new StreamFault('closed the connection in the middle of an answer', { cause: error })
 
 /** After the last event, the connection can serve the next request if its end comes at once. */
 function leave(response: IncomingMessage, isComplete: boolean): void {

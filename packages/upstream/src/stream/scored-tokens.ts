@@ -1,10 +1,8 @@
 import type { ScoredToken } from '@petals-chat/engine'
-import type { ChatChoice, CompletionChoice, CompletionLogprobs } from './chunks.ts'
+import type { CompletionLogprobs, Logprobs } from './chunks.ts'
 
 /** The tokens of an event, whichever of the two forms its log probabilities have. */
-export function scoredTokens(
-  logprobs: ChatChoice['logprobs'] | CompletionChoice['logprobs'],
-): readonly ScoredToken[] {
+export function scoredTokens(logprobs: Logprobs | null | undefined): readonly ScoredToken[] {
   if (logprobs == null) return []
   if ('tokens' in logprobs) return ofCompletion(logprobs)
   return (logprobs.content ?? []).map(({ token: text, bytes, logprob, top_logprobs: top }) => ({
