@@ -16,6 +16,7 @@ import { ListenError } from '../listen-error.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import { judgeLateHeads } from './late-heads.ts'
 import { refuseOnSocket } from './refuse-on-socket.ts'
+import { sendingText } from './send-text.ts'
 import { refuseSlowBodies } from './slow-bodies.ts'
 import { chooseRequestId } from '../middleware/request-context.ts'
 
@@ -73,7 +74,7 @@ export function createHttpServer(
     requireHostHeader: false,
     shouldUpgradeCallback: isUpgrade,
   }
-  const listener = getRequestListener(app.fetch, {
+  const listener = getRequestListener(sendingText(app.fetch), {
     // A library should not replace the process's Request and Response.
     overrideGlobalObjects: false,
     errorHandler: malformedRequestResponse,

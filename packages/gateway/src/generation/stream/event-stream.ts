@@ -1,14 +1,11 @@
-import type { UnderlyingSource } from 'node:stream/web'
 import { GatewayError } from '../../errors.ts'
+import { textBody, type TextSink, type TextSource } from '../../text-body.ts'
 
 /** Follows the last event of a complete answer; a stream without it was cut, or ended with an error event. */
 export const doneFrame = 'data: [DONE]\n\n'
 
 /** A comment for people who read the stream; programs skip it. @param text without line breaks */
 export const commentFrame = (text: string): string => `: ${text}\n\n`
-
-/** Bytes that are buffered for a slow reader before the engine has to wait, too. */
-const highWaterMark = 64 * 1024
 
 export interface EventStreamOptions {
   /** Default: that of server-sent events. */
@@ -40,11 +37,7 @@ export async function eventStream(
 ): Promise<Response> {
   const first = frames.next()
   await settledWithin(first, options.firstFrameWaitMs ?? options.pingIntervalMs)
-  const body = new ReadableStream(new FrameSource(frames, first, options), {
-    highWaterMark,
-    size: (chunk) => chunk.byteLength,
-  })
-  return new Response(body, {
+  return new Response(textBody(new FrameSource(frames, first, options)), {
     headers: {
       'content-type': options.contentType ?? 'text/event-stream; charset=utf-8',
       // Answers must not be stored, and a compressing proxy would buffer the tokens of several seconds.
@@ -56,17 +49,13 @@ export async function eventStream(
   })
 }
 
-type Controller = ReadableStreamDefaultController<Uint8Array>
-
-/** Pulls the next frame when the reader has space for it, and sends pings in between. */
-class FrameSource implements UnderlyingSource<Uint8Array> {
+/** Sends one frame after another when the reader has space for it, and pings in between. */
+class FrameSource implements TextSource {
   readonly #frames: AsyncGenerator<string>
+  readonly #first: Promise<IteratorResult<string>>
   readonly #options: EventStreamOptions
-  readonly #encoder = new TextEncoder()
-  #next: Promise<IteratorResult<string>> | undefined
   #pings: NodeJS.Timeout | undefined
-  #stall: NodeJS.Timeout | undefined
-  #closed = false
+  #isLeft = false
 
   constructor(
     frames: AsyncGenerator<string>,
@@ -74,70 +63,50 @@ class FrameSource implements UnderlyingSource<Uint8Array> {
     options: EventStreamOptions,
   ) {
     this.#frames = frames
-    this.#next = first
+    this.#first = first
     this.#options = options
   }
 
-  start(controller: Controller): void {
-    const { pingFrame, pingIntervalMs } = this.#options
+  async sendTo(sink: TextSink): Promise<void> {
+    const { errorFrame, pingFrame, pingIntervalMs } = this.#options
     const ping = () => (typeof pingFrame === 'string' ? pingFrame : pingFrame())
-    this.#pings = setInterval(() => this.#send(controller, ping()), pingIntervalMs)
-  }
-
-  async pull(controller: Controller): Promise<void> {
-    clearTimeout(this.#stall)
+    this.#pings = setInterval(() => sink.send(ping()), pingIntervalMs)
     try {
-      const { value, done } = await (this.#next ?? this.#frames.next())
-      this.#next = undefined
-      if (this.#closed) return
-      if (done) return this.#close(controller)
-      this.#send(controller, value)
-      this.#pings?.refresh()
-      if (controller.desiredSize! <= 0) this.#expectReader(controller)
+      await this.#sendFrames(sink)
     } catch (error) {
-      this.#fail(controller, error)
+      if (!this.#isLeft) sink.send(errorFrame(error))
+    } finally {
+      clearInterval(this.#pings)
     }
+    if (!this.#isLeft) sink.end()
   }
 
   async cancel(reason: unknown): Promise<void> {
-    this.#stopTimers()
-    await this.#stopFrames(reason)
-  }
-
-  #send(controller: Controller, frame: string): void {
-    controller.enqueue(this.#encoder.encode(escapeLineEnds(frame)))
-  }
-
-  #expectReader(controller: Controller): void {
-    const { stallTimeoutMs } = this.#options
-    this.#stall = setTimeout(() => {
-      const error = new GatewayError('client_gone', `The client read nothing for ${stallTimeoutMs} ms.`)
-      this.#stopTimers()
-      void this.#stopFrames(error)
-      if (!this.#options.disconnect()) controller.error(error)
-    }, stallTimeoutMs)
-  }
-
-  #fail(controller: Controller, error: unknown): void {
-    if (this.#closed) return
-    this.#send(controller, this.#options.errorFrame(error))
-    this.#close(controller)
-  }
-
-  #close(controller: Controller): void {
-    this.#stopTimers()
-    controller.close()
-  }
-
-  #stopTimers(): void {
-    this.#closed = true
+    this.#isLeft = true
     clearInterval(this.#pings)
-    clearTimeout(this.#stall)
-  }
-
-  async #stopFrames(reason: unknown): Promise<void> {
     this.#options.abort(reason)
     await this.#frames.return(undefined).catch(() => {})
+  }
+
+  async #sendFrames(sink: TextSink): Promise<void> {
+    for (let next = await this.#first; !next.done; next = await this.#frames.next()) {
+      if (this.#isLeft) return
+      const hasSpace = sink.send(escapeLineEnds(next.value))
+      this.#pings!.refresh()
+      if (!hasSpace) await this.#readOf(sink)
+    }
+  }
+
+  /** Waits for a slow reader, and leaves one that reads nothing. */
+  async #readOf(sink: TextSink): Promise<void> {
+    const { stallTimeoutMs, disconnect } = this.#options
+    const stall = setTimeout(() => {
+      const error = new GatewayError('client_gone', `The client read nothing for ${stallTimeoutMs} ms.`)
+      void this.cancel(error)
+      if (!disconnect()) sink.fail(error)
+    }, stallTimeoutMs)
+    await sink.drained()
+    clearTimeout(stall)
   }
 }
 

@@ -231,13 +231,12 @@ describe('a client that disconnects', () => {
   it.each([true, false])('stops the engine by its connection’s signal (stream: %s)', async (stream) => {
     await using app = createTestApp(slow)
     const connection = new AbortController()
-    const pending = app.post(path, { ...endless, stream }, { signal: connection.signal })
+    const response = app.post(path, { ...endless, stream }, { signal: connection.signal })
+    const end = response.then(async (answer) => (stream ? (await readEvents(answer)).done : answer.status))
     await vi.waitFor(() => expect(app.engine.steps).toBeGreaterThan(3))
     connection.abort()
     await stepsStop(app)
-    const response = await pending
-    if (stream) expect((await readEvents(response)).done).toBe(false)
-    else expect(response.status).toBe(499)
+    expect(await end).toBe(stream ? false : 499)
   })
 
   it('stops the engine in the prefill', async () => {
