@@ -19,15 +19,15 @@ const logprob = { token: 'a', logprob: -0.5, bytes: [97], top_logprobs: [] }
 
 /** Reads a stream in two pieces, as an attempt does. */
 function readAnswer(kind: 'chat' | 'completion', text: string): void {
-  const reader = new EventReader()
   const answer = new AnswerReader(
     { kind, fields: { messages: [] } },
     { firstTokenTimeoutMs: 1, idleTimeoutMs: 1 },
   )
+  const reader = new EventReader((event) => answer.read(event))
   const half = Math.floor(text.length / 2)
-  for (const piece of [text.slice(0, half), text.slice(half)])
-    for (const event of reader.push(piece)) answer.read(event)
-  for (const event of reader.finish()) answer.read(event)
+  reader.push(text.slice(0, half))
+  reader.push(text.slice(half))
+  reader.finish()
   answer.end()
 }
 
