@@ -4,10 +4,11 @@ import { identify } from '@libp2p/identify'
 import { kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
+import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { PeerUnreachableError } from '../errors.ts'
-import { createLibp2pTransport } from './libp2p-transport.ts'
+import { createLibp2pTransport, type Libp2pTransport } from './libp2p-transport.ts'
 import { parsePeerId, type PeerId } from './peer-id.ts'
 import type { SwarmTransport } from './swarm-transport.ts'
 import { TestPeer, type TestPeerOptions } from './testing/test-peer.ts'
@@ -45,6 +46,14 @@ describe('connecting to initial peers', () => {
     expect(client.initialPeers).toEqual([alive.id])
     expect(client.connection(alive.id)).toEqual({ address: alive.address, relayed: false })
     await expectEcho(alive.id)
+  })
+
+  it('later connections to an initial peer tell, too, how slow the line is', async () => {
+    const [initial, other] = [await startPeer(), await startPeer()]
+    const transport = client as Libp2pTransport
+    await client.connect([initial.address])
+    expect(transport.addressTimeouts(multiaddr(initial.address)).onConnected).toBeDefined()
+    expect(transport.addressTimeouts(multiaddr(other.address)).onConnected).toBeUndefined()
   })
 
   it('a peer is reached by any address that works', async () => {

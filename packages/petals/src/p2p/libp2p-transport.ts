@@ -13,6 +13,7 @@ import { withAddressTimeouts, type AddressTimeouts } from './address-timeouts.ts
 import { AddressPolicy, maxAddressesPerPeer, type PrivateAddresses } from './address-policy.ts'
 import { boundedYamux } from './bounded-yamux.ts'
 import { freshIdentity } from './identity.ts'
+import { JoinTime } from './join-time.ts'
 import { KadPeerRouting } from './kad-peer-routing.ts'
 import { lazyWebSockets } from './lazy-websockets.ts'
 import { groupByPeer, peerOf, type InitialPeer } from './multiaddrs.ts'
@@ -130,8 +131,7 @@ export class Libp2pTransport implements SwarmTransport {
   readonly #initialPeers: PeerId[] = []
   /** Initial peers that are being dialled. */
   readonly #joining = new Set<InitialPeer>()
-  /** Milliseconds in which the fastest address of an initial peer was connected to; 0 before. */
-  #joinMs = 0
+  readonly #joinTime = new JoinTime()
 
   constructor(connectTimeoutMs: number, policy: AddressPolicy) {
     this.#connectTimeoutMs = connectTimeoutMs
@@ -153,7 +153,7 @@ export class Libp2pTransport implements SwarmTransport {
   }
 
   patience(timeoutMs: number): number {
-    return Math.max(timeoutMs, patienceFactor * this.#joinMs)
+    return Math.max(timeoutMs, patienceFactor * this.#joinTime.ms)
   }
 
   /** Returns how long the address may take. Those of initial peers get more time for their handshakes. */
@@ -161,15 +161,12 @@ export class Libp2pTransport implements SwarmTransport {
     const connectMs = this.#connectTimeoutMs * shareOfTimeout
     const id = peerOf(address)
     // A peer whose id is unknown may be any.
-    const isInitial = [...this.#joining].some(({ peer = id }) => peer === id)
-    if (isInitial)
-      return {
-        connectMs,
-        upgradeMs: joinUpgradeMs,
-        onConnected: (joinMs) => this.#noteJoin(Math.ceil(joinMs)),
-      }
-    const ms = Math.max(connectMs, patienceFactor * this.#joinMs)
-    return { connectMs: ms, upgradeMs: ms }
+    const isJoin = [...this.#joining].some(({ peer = id }) => peer === id)
+    const onConnected = (joinMs: number): void => this.#joinTime.note(Math.ceil(joinMs))
+    if (isJoin) return { connectMs, upgradeMs: joinUpgradeMs, onConnected }
+    const ms = Math.max(connectMs, patienceFactor * this.#joinTime.ms)
+    const isInitial = id !== undefined && this.#initialPeers.includes(id)
+    return { connectMs: ms, upgradeMs: ms, onConnected: isInitial ? onConnected : undefined }
   }
 
   async connect(multiaddrs: readonly string[], { signal }: AbortOptions = {}): Promise<void> {
@@ -221,10 +218,6 @@ export class Libp2pTransport implements SwarmTransport {
     } finally {
       this.#joining.delete(initial)
     }
-  }
-
-  #noteJoin(ms: number): void {
-    this.#joinMs = this.#joinMs === 0 ? ms : Math.min(ms, this.#joinMs)
   }
 
   async #addInitial(connection: Connection): Promise<void> {

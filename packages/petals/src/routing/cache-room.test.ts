@@ -129,7 +129,12 @@ describe('the free room of a server', () => {
 })
 
 describe('the sessions that fit', () => {
-  const fit = (spans: readonly AnnouncedSpan[], tokens: number, reclaimable: Record<string, number> = {}) => {
+  const fit = (
+    spans: readonly AnnouncedSpan[],
+    tokens: number,
+    reclaimable: Record<string, number> = {},
+    avoided: ReadonlySet<number> = new Set(),
+  ) => {
     const room = new CacheRoom(() => 0)
     for (const [name, vectorsThere] of Object.entries(reclaimable))
       room.opened(
@@ -140,7 +145,7 @@ describe('the sessions that fit', () => {
     return room.sessionsThatFit(
       new SpanIndex(spans, 4),
       { start: 0, end: 4 },
-      { tokens, without: new Set(), reclaimable: (peer) => reclaimable[peer] ?? 0 },
+      { tokens, without: new Set(), avoided, reclaimable: (peer) => reclaimable[peer] ?? 0 },
     )
   }
 
@@ -155,6 +160,13 @@ describe('the sessions that fit', () => {
     expect(fit([spanOf('a', 0, undefined), spanOf('b', 2, 600)], 300)).toBe(2)
     expect(fit([spanOf('b', 2, 600)], 300)).toBe(2)
     expect(fit([], 300)).toBe(Infinity)
+  })
+
+  it('are not on servers that are avoided, except for blocks that no other one holds', () => {
+    const spans = [spanOf('a', 0, 600), spanOf('b', 0, 900), spanOf('c', 2, 1500)]
+    expect(fit(spans, 300)).toBe(5)
+    expect(fit(spans, 300, {}, new Set([1, 2]))).toBe(2)
+    expect(fit(spans, 300, {}, new Set([0, 1]))).toBe(5)
   })
 
   it('may take what this client would give up', () => {

@@ -15,6 +15,8 @@ export interface SessionsQuery {
   readonly tokens: number
   /** Slots that are not used. */
   readonly without: ReadonlySet<number>
+  /** Slots that are used only for blocks that no other one holds. */
+  readonly avoided: ReadonlySet<number>
   /** Vectors on a server that this client would give up for another session. */
   readonly reclaimable: (peer: PeerId) => number
 }
@@ -130,20 +132,19 @@ export class CacheRoom {
   sessionsThatFit(
     index: SpanIndex,
     { start, end }: BlockRange,
-    { tokens, without, reclaimable }: SessionsQuery,
+    { tokens, without, avoided, reclaimable }: SessionsQuery,
   ): number {
     const free = this.freeTokens(index, reclaimable)
+    const sessionsOf = (slot: number): number =>
+      Number.isNaN(free[slot]!) ? Infinity : Math.floor(free[slot]! / tokens)
     const { offsets, values } = index.holders
     let least = Infinity
     for (let block = start; block < end; block++) {
-      let [sessions, servers] = [0, 0]
-      for (let at = offsets[block]!; at < offsets[block + 1]!; at++) {
-        const slot = values[at]!
-        if (without.has(slot)) continue
-        servers++
-        sessions += Number.isNaN(free[slot]!) ? Infinity : Math.floor(free[slot]! / tokens)
-      }
-      if (servers > 0) least = Math.min(least, sessions)
+      const used = values.subarray(offsets[block], offsets[block + 1]).filter((slot) => !without.has(slot))
+      const liked = used.filter((slot) => !avoided.has(slot))
+      const slots = liked.length > 0 ? liked : used
+      const sessions = slots.reduce((sum, slot) => sum + sessionsOf(slot), 0)
+      if (slots.length > 0) least = Math.min(least, sessions)
     }
     return least
   }

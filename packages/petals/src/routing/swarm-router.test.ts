@@ -99,6 +99,21 @@ describe('routes', () => {
     await expect(peersOf({ cacheTokens: 13 })).resolves.toEqual([b])
   })
 
+  it('a banned server has no room for sessions, unless it is the only one', async () => {
+    const fit = (): number => router.sessionsThatFit(whole, 10, () => 0)
+    directory.hold(a, 0, 4, { cacheTokensLeft: 2 * 4 * 40 })
+    directory.hold(b, 0, 4, { cacheTokensLeft: 2 * 4 * 30 })
+    pings.set(a, 10).set(b, 10)
+    await router.route(whole)
+    expect(fit()).toBe(7)
+    router.reportFailure(a, gone)
+    expect(fit()).toBe(3)
+    router.reportFailure(b, gone)
+    expect(fit()).toBe(7)
+    router.reportSuccess(a)
+    expect(fit()).toBe(4)
+  })
+
   it('only allowed servers with the adapter are used', async () => {
     directory.hold(a, 0, 4)
     directory.hold(b, 0, 4, { adapters: ['lora'] })

@@ -195,7 +195,9 @@ class SwarmRouter implements Router {
     if (!this.#indexed) return Infinity
     const { index } = this.#indexed
     const without = this.#wrongSlots(index)
-    return this.#planner.room.sessionsThatFit(index, blocks, { tokens, without, reclaimable })
+    // As in `route`.
+    const avoided = this.#faulty(index)
+    return this.#planner.room.sessionsThatFit(index, blocks, { tokens, without, avoided, reclaimable })
   }
 
   async askRoom(tokens: number, { signal }: AbortOptions = {}): Promise<void> {
@@ -254,7 +256,7 @@ class SwarmRouter implements Router {
   }
 
   /** Returns the slots of servers with a fault. */
-  #faulty(index: SpanIndex, { avoid }: RouteOptions): ReadonlySet<number> {
+  #faulty(index: SpanIndex, { avoid }: RouteOptions = {}): ReadonlySet<number> {
     return this.#slotsOf(index, [
       ...this.#bans.banned(),
       ...this.verdicts.servers(),
