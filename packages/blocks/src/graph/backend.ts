@@ -34,7 +34,7 @@ export class Backend implements Disposable {
   async compute(graph: Pointer, limitMs?: number): Promise<boolean> {
     this.ggml.set_no_alloc(this.#stop, false)
     const stop = (): void => this.ggml.set_no_alloc(this.#stop, true)
-    const timer = limitMs === undefined ? undefined : setTimeout(stop, limitMs)
+    const timer = limitMs === undefined ? undefined : setTimeout(stop, Math.ceil(limitMs))
     try {
       return await this.ggml.computeAsync(this.handle, graph)
     } finally {
