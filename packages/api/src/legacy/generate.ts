@@ -6,6 +6,7 @@ import {
   type OperationParameter,
   type OperationTag,
 } from '../operation.ts'
+import { petalsSchema } from '../swarm/route.ts'
 
 export const legacyTag: OperationTag = {
   name: 'API of the original chat.petals.dev',
@@ -49,6 +50,8 @@ export const legacyRequestSchema = z.object(fields)
 export const legacyResponseSchema = z.object({
   ok: z.literal(true),
   outputs: z.string().describe('The new text, with its leading spaces.'),
+  model: z.string().optional().describe('The fallback that has answered, where the model could not.'),
+  petals: petalsSchema.pick({ fallback: true }).optional().describe('With `model`: why it has answered.'),
 })
 
 /** Every error of the original's API, by HTTP and by WebSocket. */

@@ -78,7 +78,14 @@ const partMessage = z
     token_count: z.int(),
     petals: petalsSchema
       .optional()
-      .describe('On request: the route with the first part, when it changes, and with the last part; waits.'),
+      .describe(
+        'On request: the route with the first part, when it changes, and with the last part; waits. In any case, with the ' +
+          'first and the last part of the answer of a fallback: why it answers.',
+      ),
+    model: z
+      .string()
+      .optional()
+      .describe('The fallback that answers, where the model of the session can not.'),
     seq,
   })
   .describe('One part of an answer.')

@@ -1,83 +1,16 @@
 import { chatResponseSchema } from '@petals-chat/api'
-import {
-  createModelRegistry,
-  type Engine,
-  forwardModel,
-  forwardSession,
-  GenerationFailedError,
-  loadableModel,
-  MissingBlocksError,
-  modelSpecSchema,
-  ModelUnavailableError,
-  type Session,
-  silentLogger,
-} from '@petals-chat/engine'
-import { ScriptedEngine } from '@petals-chat/engine/testing'
+import { GenerationFailedError, ModelUnavailableError } from '@petals-chat/engine'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { gatewayConfigSchema } from '../../config.ts'
-import { createGateway, type Gateway } from '../../gateway.ts'
-import { createPrometheusMetrics } from '../../metrics.ts'
+import { absence as reason, AbsentSwarm } from '../../fixtures/absent-swarm.ts'
 
-const reason = 'No server is online that holds blocks 12-23.'
-const away = (): never => {
-  throw new MissingBlocksError([12, 23], reason)
-}
 const wait = { blocks: [{ start: 12, end: 24 }], since: 1_700_000_000_000, until: 1_700_000_120_000 }
 
-/** What the swarm of the model does before an answer. Default: no server holds some blocks, and it waits no longer. */
-let beforeAnswer: (options: Parameters<Session['generate']>[1]) => Promise<void>
-let beforeLoad: () => void
-let openSessions = 0
-let gateway: Gateway
-
-/** `swarm` has the fallback `local`. */
-beforeEach(() => {
-  beforeAnswer = async () => away()
-  beforeLoad = () => {}
-  openSessions = 0
-  const engine = new ScriptedEngine({ reply: () => 'Some words.' })
-  const swarm: Engine = {
-    name: 'petals',
-    async load(spec, options) {
-      beforeLoad()
-      const model = await engine.load(spec, options)
-      return forwardModel(model, {
-        async openSession(sessionOptions) {
-          const session = await model.openSession(sessionOptions)
-          openSessions += 1
-          return forwardSession(session, {
-            async *generate(tokens, generation) {
-              await beforeAnswer(generation)
-              yield* session.generate(tokens, generation)
-            },
-            async [Symbol.asyncDispose]() {
-              openSessions -= 1
-              await session[Symbol.asyncDispose]()
-            },
-          })
-        },
-      })
-    },
-    [Symbol.asyncDispose]: async () => {},
-  }
-  const spec = (id: string, name: string) => modelSpecSchema.parse({ id, engine: name, source: 'none' })
-  gateway = createGateway(gatewayConfigSchema.parse({ port: 0 }), {
-    registry: createModelRegistry({
-      models: [
-        loadableModel({ ...spec('swarm', 'petals'), fallback: 'local' }, swarm),
-        loadableModel(spec('alone', 'petals'), swarm),
-        loadableModel(spec('local', 'llama'), engine),
-      ],
-    }),
-    logger: silentLogger,
-    metrics: createPrometheusMetrics(),
-    version: '1',
-  })
-})
-afterEach(() => gateway[Symbol.asyncDispose]())
+let swarm: AbsentSwarm
+beforeEach(() => void (swarm = new AbsentSwarm()))
+afterEach(() => swarm[Symbol.asyncDispose]())
 
 const request = (path: string, body: object, signal?: AbortSignal) =>
-  gateway.app.request(path, { method: 'POST', body: JSON.stringify(body), signal: signal ?? null })
+  swarm.gateway.app.request(path, { method: 'POST', body: JSON.stringify(body), signal: signal ?? null })
 const messages = [{ role: 'user', content: 'Hi' }]
 const chat = { model: 'swarm', messages, max_tokens: 20 }
 const told = { petals: { route: true } }
@@ -97,7 +30,7 @@ describe('a model of a swarm that is away', () => {
   })
 
   it('is stood in for, too, if it can not even be loaded', async () => {
-    beforeLoad = () => {
+    swarm.beforeLoad = () => {
       throw new ModelUnavailableError('The swarm can not be joined.')
     }
     expect(await post({ ...chat, ...told })).toMatchObject({
@@ -107,7 +40,7 @@ describe('a model of a swarm that is away', () => {
   })
 
   it('is stood in for, too, if its servers answer with errors', async () => {
-    beforeAnswer = async () => {
+    swarm.beforeAnswer = async () => {
       throw new GenerationFailedError('The server that is needed for blocks 12-23 failed, last: no.')
     }
     expect(await post({ ...chat, ...told })).toMatchObject({
@@ -123,7 +56,7 @@ describe('a model of a swarm that is away', () => {
   })
 
   it('answers itself when it is back before the wait is over', async () => {
-    beforeAnswer = async ({ onWait }) => {
+    swarm.beforeAnswer = async ({ onWait }) => {
       onWait?.(wait)
       onWait?.(undefined)
     }
@@ -135,10 +68,10 @@ describe('a model of a swarm that is away', () => {
 
 describe('a stream whose model waits for a swarm', () => {
   beforeEach(() => {
-    beforeAnswer = async ({ onWait }) => {
+    swarm.beforeAnswer = async ({ onWait }) => {
       onWait?.(wait)
       await Promise.resolve()
-      away()
+      swarm.fail()
     }
   })
 
@@ -170,7 +103,7 @@ describe('a stream whose model waits for a swarm', () => {
 
   it('ends its wait when its reader leaves', async () => {
     let stopped = false
-    beforeAnswer = async ({ onWait, signal }) => {
+    swarm.beforeAnswer = async ({ onWait, signal }) => {
       onWait?.(wait)
       await new Promise((_, reject) =>
         signal!.addEventListener('abort', () => {
@@ -183,6 +116,6 @@ describe('a stream whose model waits for a swarm', () => {
     const reader = response.body!.getReader()
     await reader.read()
     await reader.cancel()
-    await vi.waitFor(() => expect([stopped, openSessions]).toEqual([true, 0]))
+    await vi.waitFor(() => expect([stopped, swarm.openSessions]).toEqual([true, 0]))
   })
 })

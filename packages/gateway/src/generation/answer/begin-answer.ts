@@ -1,14 +1,9 @@
-import {
-  CapacityError,
-  ContextLengthError,
-  GenerationFailedError,
-  InvalidRequestError,
-  type ModelSpec,
-  ModelUnavailableError,
-} from '@petals-chat/engine'
+import type { FallbackBody } from '@petals-chat/api'
+import type { ModelSpec } from '@petals-chat/engine'
 import type { GatewayContext } from '../../context.ts'
 import type { WaitNotice } from '../../swarm/swarm-report.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes } from './answer-job.ts'
+import { substituteFor } from './fallback.ts'
 import { runAnswer } from './run-answer.ts'
 import type { RunOptions } from './run-options.ts'
 
@@ -55,19 +50,18 @@ export async function* beginAnswer<Types extends AnswerTypes, Job extends Answer
     const events = runAnswer<Types>(context, job, options)
     return { job, events: other === undefined ? events : yield* fromFirstWord<Types, Job>(job, events) }
   } catch (error) {
-    if (other === undefined || !isAbsence(error)) throw error
-    const otherSpec = found(fallback, other, error)
+    const { logger } = options
+    const { spec: otherSpec, told, refusedBoth } = substituteFor(error, { spec, find: fallback, logger })
     context.sessions.assertRoom(otherSpec.id, options)
     const substitute = await prepare(otherSpec).catch((refusal: unknown) => {
-      throw refusedBoth(error, other, refusal)
+      throw refusedBoth(refusal)
     })
-    options.logger.warn({ model: spec.id, err: error }, `the model is not available: '${other}' answers`)
     // What was told of the answer so far had this id.
     const { id, created } = job?.head ?? substitute.head
     const events = runAnswer<Types>(context, substitute, options)
     return {
       job: { ...substitute, head: { ...substitute.head, id, created } },
-      events: options.wantsRoute ? withReason(events, spec.id, error) : events,
+      events: options.wantsRoute ? withReason(events, told) : events,
     }
   }
 }
@@ -94,43 +88,16 @@ async function* fromFirstWord<Types extends AnswerTypes, Job>(
   }
 }
 
-/** Also a swarm whose servers answer with errors is as good as away. */
-type Absence = ModelUnavailableError | CapacityError | GenerationFailedError
-
-const isAbsence = (error: unknown): error is Absence =>
-  error instanceof ModelUnavailableError ||
-  error instanceof CapacityError ||
-  error instanceof GenerationFailedError
-
-/** The request was made for another model: that the fallback refuses it is not the client's mistake. */
-function refusedBoth(absence: Absence, other: string, refusal: unknown): unknown {
-  if (!(refusal instanceof InvalidRequestError || refusal instanceof ContextLengthError)) return refusal
-  return new ModelUnavailableError(
-    `${absence.message} The model '${other}' stands in for it, but can't answer this request: ${refusal.message}`,
-    { cause: refusal, retryAfterMs: 'retryAfterMs' in absence ? absence.retryAfterMs : undefined },
-  )
-}
-
-/** A caller that may not use the fallback learns why its own model failed. */
-function found(fallback: (id: string) => ModelSpec, id: string, reason: unknown): ModelSpec {
-  try {
-    return fallback(id)
-  } catch {
-    throw reason
-  }
-}
-
 /** Says at the beginning and at the end of each choice for which model this one stands in, and why. */
 async function* withReason<Types extends AnswerTypes>(
   events: AsyncIterable<AnswerEvent<Types>>,
-  model: string,
-  { message: reason }: Absence,
+  fallback: FallbackBody,
 ): AsyncGenerator<AnswerEvent<Types>, void, undefined> {
   let isTold = false
   for await (const event of events) {
     const isHere: boolean = event.type === 'end' || (event.type === 'delta' && !isTold)
     isTold ||= isHere
-    yield isHere ? { ...event, petals: { ...event.petals, fallback: { model, reason } } } : event
+    yield isHere ? { ...event, petals: { ...event.petals, fallback } } : event
   }
 }
 

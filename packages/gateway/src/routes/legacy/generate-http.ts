@@ -1,8 +1,10 @@
-import { InvalidRequestError, type TokenId } from '@petals-chat/engine'
+import type { LegacyResponse } from '@petals-chat/api'
+import { InvalidRequestError, type ModelSpec, type SamplingParams, type TokenId } from '@petals-chat/engine'
 import { type Context, Hono } from 'hono'
 import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
 import { GatewayError } from '../../errors.ts'
-import { resolveModel } from '../../generation/request/resolve-model.ts'
+import { substituteFor } from '../../generation/answer/fallback.ts'
+import { resolveExactModel, resolveModel } from '../../generation/request/resolve-model.ts'
 import { allowedLength, assertFits, generateChunks, promptTokens } from './generate-chunks.ts'
 import { type LengthParams, parseLength, parseSampling } from './generate-params.ts'
 import { type RawParams, textParam } from './python-values.ts'
@@ -19,25 +21,49 @@ export const legacyHttpRoutes: RouteModule = (context) => {
   })
   return app.on(['GET', 'POST'], '/api/v1/generate', async (c) => {
     assertNotHead(c)
-    const outputs = await generate(context, await readParams(c), c.var)
-    return c.json({ ok: true, outputs })
+    return c.json(await generate(context, await readParams(c), c.var))
   })
+}
+
+interface Prompt {
+  readonly inputs: string | undefined
+  readonly sampling: SamplingParams
+  readonly requested: LengthParams
 }
 
 async function generate(
   context: GatewayContext,
   params: RawParams,
-  { signal, logger, caller, quota, account, allowance }: GatewayVariables,
-): Promise<string> {
+  variables: GatewayVariables,
+): Promise<LegacyResponse> {
   const inputs = textParam(params, 'inputs')
   const sampling = parseSampling(params)
   const requested = parseLength(params)
   assertLengthGiven(requested)
   // As in the original: restricted models answer the page only by WebSocket.
-  const spec = resolveModel(context, textParam(params, 'model'), { isSameOrigin: false, caller, quota })
+  const caller = { isSameOrigin: false, caller: variables.caller, quota: variables.quota }
+  const spec = resolveModel(context, textParam(params, 'model'), caller)
+  const prompt = { inputs, sampling, requested }
+  try {
+    return { ok: true, outputs: await outputsOf(context, spec, prompt, variables) }
+  } catch (error) {
+    const find = (id: string) => resolveExactModel(context, id, caller)
+    const substitute = substituteFor(error, { spec, find, logger: variables.logger })
+    const outputs = await outputsOf(context, substitute.spec, prompt, variables).catch((refusal: unknown) => {
+      throw substitute.refusedBoth(refusal)
+    })
+    return { ok: true, outputs, model: substitute.spec.id, petals: { fallback: substitute.told } }
+  }
+}
+
+async function outputsOf(
+  context: GatewayContext,
+  spec: ModelSpec,
+  { inputs, sampling, requested }: Prompt,
+  { signal, logger, account, allowance }: GatewayVariables,
+): Promise<string> {
   context.sessions.assertRoom(spec.id, { account })
   const model = await context.registry.get(spec.id, { signal })
-
   const prompt = promptTokens(model, [], inputs)
   const length = limitLength(requested, prompt.length, allowedLength(spec, model))
   const maxLength = sessionLength(length, prompt.length)

@@ -3,11 +3,12 @@ import type { KeptAnswer } from '../../answers/kept-answer.ts'
 import type { GatewayContext } from '../../context.ts'
 import { describeAndLogError, errorThatCounts, legacyErrorBody } from '../../error-response.ts'
 import type { WebSocketConnection, WebSocketRoute } from '../../server/websocket-server.ts'
-import { resolveModel } from '../../generation/request/resolve-model.ts'
+import { substituteFor } from '../../generation/answer/fallback.ts'
+import { resolveExactModel, resolveModel } from '../../generation/request/resolve-model.ts'
 import { dialogueMessages, messageOf, receiveMessage } from './dialogue-messages.ts'
 import { beginRequest } from './begin-request.ts'
 import { allowedLength, assertFits } from './generate-chunks.ts'
-import { InferenceDialogue } from './inference-dialogue.ts'
+import { InferenceDialogue, type InferenceDialogueOptions, type Speaker } from './inference-dialogue.ts'
 import { flagParam, integerParam, type RawParams, textParam } from './python-values.ts'
 import { ResumableSession } from './resumable-session.ts'
 
@@ -95,10 +96,36 @@ async function openDialogue(
       },
     )
   }
-  const { socket, logger, account } = connection
-  const spec = resolveModel(context, textParam(params, 'model'), connection)
-  const model = await context.registry.get(spec.id, { signal: socket.signal })
-  assertFits(maxLength, allowedLength(spec, model))
+  const { logger, account } = connection
   const begin = () => beginRequest(context, connection)
-  return new InferenceDialogue({ sessions: context.sessions, spec, model, maxLength, account, logger, begin })
+  const speaker = await openSpeaker(context, connection, textParam(params, 'model'), maxLength)
+  return new InferenceDialogue({ sessions: context.sessions, ...speaker, account, logger, begin })
+}
+
+/** Loads the model of a session, or its fallback. */
+async function openSpeaker(
+  context: GatewayContext,
+  connection: WebSocketConnection,
+  name: string | undefined,
+  maxLength: number,
+): Promise<Pick<InferenceDialogueOptions, 'speaker' | 'substitute'>> {
+  const { logger, account, socket } = connection
+  const spec = resolveModel(context, name, connection)
+  const substitute = async (error: unknown, signal: AbortSignal): Promise<Speaker> => {
+    const find = (id: string) => resolveExactModel(context, id, connection)
+    const { spec: other, told, refusedBoth } = substituteFor(error, { spec, find, logger })
+    context.sessions.assertRoom(other.id, { account })
+    const model = await context.registry.get(other.id, { signal }).catch((refusal: unknown) => {
+      throw refusedBoth(refusal)
+    })
+    const standsIn = { told, refusedBoth }
+    return { spec: other, model, maxLength: Math.min(maxLength, allowedLength(other, model)), standsIn }
+  }
+  try {
+    const model = await context.registry.get(spec.id, { signal: socket.signal })
+    assertFits(maxLength, allowedLength(spec, model))
+    return { speaker: { spec, model, maxLength, standsIn: undefined }, substitute }
+  } catch (error) {
+    return { speaker: await substitute(error, socket.signal), substitute }
+  }
 }

@@ -9,6 +9,7 @@ import {
   withWaits,
 } from '@petals-chat/engine'
 import type { Claim, SessionPool } from '../../context.ts'
+import type { Substitute } from '../../generation/answer/fallback.ts'
 import { untilTurn } from '../../generation/answer/until-turn.ts'
 import { asksForRoute, SwarmReport } from '../../swarm/swarm-report.ts'
 import type { CountedRequest } from './begin-request.ts'
@@ -23,17 +24,29 @@ const HELD_BACK_CHARACTERS = 10
 const MAX_STOP_SEQUENCES = 100
 const MAX_STOP_LENGTH = 1_000
 
-export interface InferenceDialogueOptions {
-  readonly sessions: SessionPool
+/** The model that answers in a session. */
+export interface Speaker {
   readonly spec: ModelSpec
   readonly model: Model
   /** The greatest length of all inputs and answers together, in tokens. */
   readonly maxLength: number
+  /** Undefined: it is the model that was asked for. */
+  readonly standsIn: Pick<Substitute, 'told' | 'refusedBoth'> | undefined
+}
+
+export interface InferenceDialogueOptions {
+  readonly sessions: SessionPool
+  readonly speaker: Speaker
+  /** Returns the fallback of a model that failed with this error. @throws the error if there is none */
+  readonly substitute: (error: unknown, signal: AbortSignal) => Promise<Speaker>
   readonly account: string
   readonly logger: Logger
   /** Begins to count one `generate` message. @throws RateLimitError */
   readonly begin: () => Promise<CountedRequest>
 }
+
+/** Until when a message is answered, and who reads the answer. */
+type DialogueClaim = Pick<Claim, 'reader'> & { readonly signal: AbortSignal }
 
 interface StopRule {
   /** Undefined: the first part is the whole answer. */
@@ -49,26 +62,77 @@ interface StopRule {
  */
 export class InferenceDialogue {
   readonly #options: InferenceDialogueOptions
+  #speaker: Speaker
+  /** All inputs and answers before this message, as the client knows them. */
+  #text = ''
+  /** A part of the answer to this message was sent. */
+  #hasBegun = false
   /** All inputs and answers so far. The model has not processed the last token yet. */
   #tokens: TokenId[] = []
 
   constructor(options: InferenceDialogueOptions) {
     this.#options = options
+    this.#speaker = options.speaker
   }
 
   /** Prewarms a session for the first message. */
   async prewarm(): Promise<void> {
-    const { sessions, model, maxLength, account, logger } = this.#options
+    const { sessions, account, logger } = this.#options
+    const { model, maxLength } = this.#speaker
     await sessions.prewarm(model, { maxLength, owner: this, account, logger })
   }
 
-  /** Answers one `generate` message in parts; with a stop sequence, until the answer ends with it. */
-  async *generate(
+  /**
+   * Answers one `generate` message in parts; with a stop sequence, until the answer ends with it. Where the fallback of the
+   * model answers, it does so for the rest of the session.
+   */
+  async *generate(params: RawParams, claim: DialogueClaim): AsyncGenerator<AnswerPart, void, undefined> {
+    using counted = await this.#options.begin()
+    this.#hasBegun = false
+    try {
+      yield* this.#spoken(params, claim, counted)
+    } catch (error) {
+      if (this.#hasBegun || this.#speaker.standsIn !== undefined) throw error
+      await this.#changeSpeaker(error, claim.signal)
+      yield* this.#spoken(params, claim, counted)
+    }
+  }
+
+  /** The new one has other tokens. */
+  async #changeSpeaker(error: unknown, signal: AbortSignal): Promise<void> {
+    this.#speaker = await this.#options.substitute(error, signal)
+    this.#tokens = this.#text === '' ? [] : [...this.#speaker.model.tokenizer.encode(this.#text)]
+  }
+
+  /** The parts of an answer. The first and the last one say which fallback has written it: the others name no model. */
+  async *#spoken(
     params: RawParams,
-    { signal, reader }: Pick<Claim, 'signal' | 'reader'>,
+    claim: DialogueClaim,
+    counted: CountedRequest,
   ): AsyncGenerator<AnswerPart, void, undefined> {
-    const { sessions, model, maxLength, account, logger, begin } = this.#options
-    using counted = await begin()
+    const { spec, standsIn } = this.#speaker
+    let text = textParam(params, 'inputs') ?? ''
+    try {
+      for await (const part of this.#parts(params, claim, counted)) {
+        const isFirst = part.token_count > 0 && !this.#hasBegun
+        this.#hasBegun ||= isFirst
+        text += part.outputs
+        if (standsIn === undefined || !(isFirst || part.stop)) yield part
+        else yield { ...part, model: spec.id, petals: { ...part.petals, fallback: standsIn.told } }
+      }
+    } catch (error) {
+      throw standsIn === undefined || this.#hasBegun ? error : standsIn.refusedBoth(error)
+    }
+    this.#text += text
+  }
+
+  async *#parts(
+    params: RawParams,
+    { signal, reader }: DialogueClaim,
+    counted: CountedRequest,
+  ): AsyncGenerator<AnswerPart, void, undefined> {
+    const { sessions, account, logger } = this.#options
+    const { model, maxLength } = this.#speaker
     const sampling = parseSampling(params)
     const length = parseLength(params)
     const stopRule = this.#parseStopRule(params)
@@ -115,7 +179,7 @@ export class InferenceDialogue {
       }
       this.#tokens.push(...chunk)
       unsent.push(...chunk)
-      const outputs = this.#options.model.tokenizer.decode(unsent)
+      const outputs = this.#speaker.model.tokenizer.decode(unsent)
       const text = tail + outputs
       const stop = this.#endsAnswer(text, stopRule)
       if (!stop && endsIncomplete(outputs)) continue
@@ -128,7 +192,7 @@ export class InferenceDialogue {
   }
 
   #endsAnswer(text: string, { sequence, extraSequences, token }: StopRule): boolean {
-    const { dialogue } = this.#options.spec
+    const { dialogue } = this.#speaker.spec
     const atSequence =
       sequence === undefined || (dialogue?.stopAtStopToken !== false && text.endsWith(sequence))
     const atExtra = extraSequences.some((extra) => text.endsWith(extra))
@@ -141,7 +205,7 @@ export class InferenceDialogue {
     const extraSequences = textListParam(params, 'extra_stop_sequences')
     checkStopSequences([sequence ?? '', ...(extraSequences ?? [])])
     if (extraSequences === undefined) return { sequence, extraSequences: [], token: undefined }
-    const [token, ...rest] = this.#options.model.tokenizer.encode(sequence ?? '')
+    const [token, ...rest] = this.#speaker.model.tokenizer.encode(sequence ?? '')
     if (token !== undefined && rest.length === 0) return { sequence, extraSequences, token }
     throw new InvalidRequestError('extra_stop_sequences require stop_sequence length to be exactly 1 token', {
       param: 'stop_sequence',
