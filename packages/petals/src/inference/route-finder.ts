@@ -103,11 +103,9 @@ export class RouteFinder {
     const { startedAt, cause } = this.#recovery
     const blocks = again.flatMap(blocksOf)
     const pauseMs = this.#recovery.pauseMs(again.map(({ peer }) => peer))
-    const { dhtPrefix, blocks: all, router } = this.#context
-    const { waitTimeoutMs } = this.#patience
-    // A server that answers other clients is alive. But one step has a limit even then.
-    const aliveAt = Math.max(startedAt, router.aliveAt(blocks) ?? startedAt)
-    const untilMs = Math.min(aliveAt, startedAt + waitTimeoutMs) + waitTimeoutMs
+    const { dhtPrefix, blocks: all } = this.#context
+    // However alive they are for others: a server that hangs with every step answers pings, too.
+    const untilMs = startedAt + this.#patience.waitTimeoutMs
     const now = performance.now()
     if (now >= untilMs)
       throw silentBlocksError(blocks, { dhtPrefix, numBlocks: all.end }, now - startedAt, cause)

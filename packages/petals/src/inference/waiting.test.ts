@@ -1,5 +1,5 @@
 import { MissingBlocksError, type SwarmWait } from '@petals-chat/engine'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { dialogueOf, expectIdentical, promptLength } from '../testing/dialogue.ts'
 import type { FakeServer } from '../testing/fake-server.ts'
 import { dhtPrefix, FakeSwarm } from '../testing/fake-swarm.ts'
@@ -112,6 +112,18 @@ describe('a session waits for servers', () => {
     await swarm.addServer(3, 6)
     const expected = swarm.expected(swarm.inputs(5), swarm.inputs(1, 2)).subarray(5 * swarm.hiddenSize)
     expect((await session.step(swarm.inputs(1, 2))).data).toEqual(expected)
+  })
+
+  it('no longer than the configured time, though the server that hangs answers other requests', async () => {
+    const server = await swarm.addServer(0, 6)
+    server.hung = true
+    const client = await swarm.connect({ connectTimeoutMs: 200, waitTimeoutMs: 1500 })
+    vi.spyOn(client.context.router, 'aliveAt').mockImplementation(() => performance.now())
+    const waits: (SwarmWait | undefined)[] = []
+    const failure = client.openSession().step(swarm.inputs(5), { onWait: (wait) => waits.push(wait) })
+    await expect(failure).rejects.toThrow(MissingBlocksError)
+    const lengths = waits.flatMap((wait) => (wait ? [Math.round(wait.until - wait.since)] : []))
+    expect(lengths).toEqual([1500])
   })
 
   it.each(['an abort', 'the end of the session'])('until %s ends the wait at once', async (how) => {
