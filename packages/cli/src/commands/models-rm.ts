@@ -1,9 +1,12 @@
-import { createModelStore } from '@petals-chat/hub'
+import { formatModelSource } from '@petals-chat/engine'
+import { createModelStore, type ModelStore } from '@petals-chat/hub'
 import { loadConfig, type LoadedConfig } from '../config/load.ts'
-import type { LocalModelEntry } from '../config/schema.ts'
+import type { LocalModelEntry, ModelEntry } from '../config/schema.ts'
 import { withSwarmPaths } from '../config/swarm-paths.ts'
 import type { CommandContext } from '../context.ts'
+import { CommandError, exitCodes } from '../exit-codes.ts'
 import { findModel } from '../models/named-model.ts'
+import { draftOf, usersOf } from '../models/shared-files.ts'
 import { createStore } from '../runtime.ts'
 import { formatBytes } from '../terminal/format.ts'
 
@@ -12,26 +15,57 @@ interface Removed {
   readonly freedBytes: number
 }
 
+const nothing: Removed = { paths: [], freedBytes: 0 }
+
 /**
- * Deletes a model's files, and the files derived from them, from the caches; a user's own file is never deleted.
+ * Deletes a model's files, those of its draft model, and the files derived from them, from the caches. A user's own file is
+ * never deleted, nor one that another model of the configuration needs.
  */
 export async function removeModel(context: CommandContext, [name = '']: readonly string[]): Promise<void> {
   const loaded = await loadConfig(context)
   const model = findModel(loaded, name, context.workingDirectory)
-  // First, because it is found through the weights.
-  const derived = await removeDerived(model, loaded)
-  const isOwn = model.source.type === 'local'
-  const downloaded: Removed =
-    isOwn && derived.paths.length > 0
-      ? { paths: [], freedBytes: 0 }
-      : await createStore(loaded)
-          .remove(model.source)
-          .catch((error: unknown) => {
-            if (derived.paths.length > 0) return { paths: [], freedBytes: 0 }
-            throw error
-          })
-  for (const path of [...downloaded.paths, ...derived.paths]) context.terminal.out(path)
-  context.terminal.note(`Deleted; ${formatBytes(downloaded.freedBytes + derived.freedBytes)} freed.`)
+  const store = createStore(loaded)
+  const others = loaded.config.models.filter(({ id }) => id !== model.id)
+  const users = await usersOf(model.source, others, store)
+  if (users.length > 0)
+    throw new CommandError(
+      `Nothing was deleted: ${users.join(', ')} of the configuration file needs files of '${name}', too.`,
+      exitCodes.failure,
+    )
+  // Before the weights, because it is found through them.
+  const besides = [await removeDerived(model, loaded), await removeDraft(model, others, store, context)]
+  const parts = [await removeOwn(model, store, besides), ...besides]
+  for (const path of parts.flatMap(({ paths }) => paths)) context.terminal.out(path)
+  const freedBytes = parts.reduce((sum, part) => sum + part.freedBytes, 0)
+  context.terminal.note(`Deleted; ${formatBytes(freedBytes)} freed.`)
+}
+
+/** @throws ModelSourceError if there was nothing to delete, `besides` neither */
+async function removeOwn(
+  { source }: LocalModelEntry,
+  store: ModelStore,
+  besides: readonly Removed[],
+): Promise<Removed> {
+  const hasDeleted = besides.some(({ paths }) => paths.length > 0)
+  if (source.type === 'local' && hasDeleted) return nothing
+  return await store.remove(source).catch((error: unknown) => {
+    if (hasDeleted) return nothing
+    throw error
+  })
+}
+
+async function removeDraft(
+  model: LocalModelEntry,
+  others: readonly ModelEntry[],
+  store: ModelStore,
+  { terminal }: CommandContext,
+): Promise<Removed> {
+  const draft = draftOf(model)
+  if (!draft || draft.type === 'local') return nothing
+  const users = await usersOf(draft, others, store)
+  if (users.length === 0) return await store.remove(draft).catch(() => nothing)
+  terminal.note(`Kept the draft model ${formatModelSource(draft)}: ${users.join(', ')} needs it, too.`)
+  return nothing
 }
 
 /** Deletes the 8-bit copy of a swarm model's LM head. The model may be named without its engine; then it may have none. */

@@ -113,6 +113,50 @@ describe('petals-chat models', () => {
     )
   })
 
+  describe('draft models', () => {
+    const config = { model_type: 'llama', vocab_size: 64, hidden_size: 32, num_hidden_layers: 2 }
+    const draft = 'hf:owner/small/draft.gguf'
+    const swarmModel = (id: string) => ({
+      ...{ id, engine: 'petals', source: `hf:owner/${id}`, dhtPrefix: id, speculation: { draft } },
+    })
+    const configure = async (...models: readonly object[]): Promise<void> => {
+      await folder.write('petals-chat.yaml', JSON.stringify({ models }))
+      hub.addRepository('owner/small', { files: { 'draft.gguf': model } })
+      expect((await run('models', 'pull', draft)).code).toBe(0)
+    }
+    beforeEach(() => {
+      for (const name of ['first', 'second'])
+        hub.addRepository(`owner/${name}`, { files: { 'config.json': JSON.stringify(config) } })
+    })
+
+    it('are listed with the models that they draft for, and deleted with them', async () => {
+      await configure(swarmModel('first'))
+      expect((await run('models', 'list')).stdout).toMatch(
+        /first +petals .*\nfirst \(draft\) +llama +downloaded, 100 kB +hf:owner\/small\/draft\.gguf/,
+      )
+      const removed = await run('models', 'rm', 'first')
+      expect(removed).toMatchObject({ code: 0, stderr: expect.stringContaining('100 kB freed') as string })
+      expect((await run('models', 'list')).stdout).toMatch(/first \(draft\) +llama +not downloaded/)
+    })
+
+    it('stay where another model drafts with them', async () => {
+      await configure(swarmModel('first'), swarmModel('second'))
+      const { stderr } = await run('models', 'rm', 'first')
+      expect(stderr).toContain(`Kept the draft model ${draft}: second needs it, too.`)
+      expect((await run('models', 'list')).stdout).toMatch(/second \(draft\) +llama +downloaded, 100 kB/)
+    })
+
+    it('stay where a model of this machine that has the same file is deleted', async () => {
+      await configure(swarmModel('first'), { id: 'mine', engine: 'llama', source: draft })
+      const { code, stderr } = await run('models', 'rm', 'mine')
+      expect(code).toBe(1)
+      expect(stderr).toContain(
+        "Nothing was deleted: first of the configuration file needs files of 'mine', too.",
+      )
+      expect((await run('models', 'list')).stdout).toMatch(/mine +llama +downloaded, 100 kB/)
+    })
+  })
+
   it('never deletes a file of the user', async () => {
     const file = await folder.write('mine.gguf', model)
     const { code, stderr } = await run('models', 'rm', './mine.gguf')

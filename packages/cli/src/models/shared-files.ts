@@ -1,0 +1,33 @@
+import type { ModelSource } from '@petals-chat/engine'
+import type { ModelStore } from '@petals-chat/hub'
+import type { ModelEntry } from '../config/schema.ts'
+
+/** Returns the source of the draft model of a swarm model, if it has one. */
+export const draftOf = (spec: ModelEntry): ModelSource | undefined =>
+  spec.engine === 'petals' ? spec.speculation?.draft : undefined
+
+/** Returns the ids of the models that need a downloaded file of `source`, as their own or as that of their draft model. */
+export async function usersOf(
+  source: ModelSource,
+  models: readonly ModelEntry[],
+  store: Pick<ModelStore, 'info'>,
+): Promise<readonly string[]> {
+  const paths = new Set(await downloadedPaths(source, store))
+  const users: string[] = []
+  for (const model of models) {
+    if (model.engine === 'upstream') continue
+    const draft = draftOf(model)
+    const needed = [model.source, ...(draft ? [draft] : [])]
+    const theirs = await Promise.all(needed.map((each) => downloadedPaths(each, store)))
+    if (theirs.flat().some((path) => paths.has(path))) users.push(model.id)
+  }
+  return users
+}
+
+async function downloadedPaths(
+  source: ModelSource,
+  store: Pick<ModelStore, 'info'>,
+): Promise<readonly string[]> {
+  const alternatives = await store.info(source).catch(() => [])
+  return alternatives.flatMap(({ files }) => files.flatMap(({ path }) => path ?? []))
+}
