@@ -1,8 +1,9 @@
 // npm run bench:streams -- [--rounds 20] [--streams 64,512] [--without litellm] [--json FILE]
 //
 // What a gateway adds to streamed answers: 64 chunks, 20 ms apart, from a scripted upstream, read directly and through
-// Petals Chat, Portkey's gateway and LiteLLM's proxy, in turns; and from a scripted engine within Petals Chat. Each chunk says
-// when it was sent, on the clock that all processes of the machine share. Then many streams at once.
+// Petals Chat, Portkey's gateway and LiteLLM's proxy, in turns, and through a relay that passes bytes on (no gateway can add
+// less); and from a scripted engine within Petals Chat. Each chunk says when it was sent, on the clock that all processes of
+// the machine share. Then many streams at once.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -88,6 +89,7 @@ try {
   const direct = resources.use(await startPaced('upstream'))
   const upstream = direct.target.base
   const ways = new Map<string, Served>([['direct', direct]])
+  ways.set('plain relay', resources.use(await startPaced('relay', new URL(upstream).origin)))
   ways.set('Petals Chat', resources.use(await startOurs(upstream, folder)))
   if (!values.without.includes('portkey')) ways.set('Portkey', resources.use(await startPortkey(upstream)))
   if (!values.without.includes('litellm'))

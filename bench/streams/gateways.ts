@@ -30,15 +30,15 @@ export interface Served extends AsyncDisposable {
   readonly lines: AsyncIterator<string>
 }
 
-/** Starts `paced-server.ts`: the upstream itself, or our gateway with a scripted engine. */
-export async function startPaced(kind: 'upstream' | 'gateway'): Promise<Served> {
+/** Starts `paced-server.ts`: the upstream itself, a relay in front of one, or our gateway with a scripted engine. */
+export async function startPaced(kind: 'upstream' | 'relay' | 'gateway', upstream = ''): Promise<Served> {
   const program = fileURLToPath(new URL('paced-server.ts', import.meta.url))
-  const child = start(process.execPath, ['--conditions=petals-chat-source', program, kind], {})
+  const child = start(process.execPath, ['--conditions=petals-chat-source', program, kind, upstream], {})
   child.stderr!.pipe(process.stderr)
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
   const { value: url } = (await lines.next()) as { value: string }
   return {
-    target: { base: `${url}/v1`, model: kind === 'upstream' ? 'paced' : 'test' },
+    target: { base: `${url}/v1`, model: kind === 'gateway' ? 'test' : 'paced' },
     ...ended(child),
     lines,
   }

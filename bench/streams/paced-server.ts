@@ -2,8 +2,9 @@
 // chunk says when it was sent. Started by `startPaced`; prints its address.
 //
 //   upstream: an OpenAI-compatible server, for gateways of all kinds
+//   relay:    passes the bytes of an upstream (its address is the second argument) on: the least that any gateway adds
 //   gateway:  our gateway with a scripted engine in its process; a token is one byte, so it prints the times instead
-import { createServer, type ServerResponse } from 'node:http'
+import { Agent, createServer, request as requestHttp, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createTestGateway } from '../../packages/gateway/src/fixtures/test-gateway.ts'
@@ -45,6 +46,23 @@ async function startUpstream(): Promise<string> {
     response.setHeader('content-type', 'application/json')
     response.end(JSON.stringify({ object: 'list', data: [{ id: model, object: 'model' }] }))
   })
+  return addressOf(server)
+}
+
+function startRelay(upstream: string): Promise<string> {
+  const agent = new Agent({ keepAlive: true, maxSockets: Infinity })
+  const server = createServer((request, response) => {
+    const { method, headers } = request
+    const asked = requestHttp(`${upstream}${request.url}`, { method, headers, agent }, (answered) => {
+      response.writeHead(answered.statusCode!, answered.headers)
+      answered.on('data', (chunk) => response.write(chunk)).on('end', () => response.end())
+    })
+    request.pipe(asked)
+  })
+  return addressOf(server)
+}
+
+async function addressOf(server: Server): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
@@ -67,4 +85,6 @@ async function startGateway(): Promise<string> {
   return (await gateway.listen()).url
 }
 
-console.log(process.argv[2] === 'upstream' ? await startUpstream() : await startGateway())
+const [, , kind, upstream = ''] = process.argv
+const starts = { upstream: startUpstream, relay: () => startRelay(upstream), gateway: startGateway }
+console.log(await starts[kind as keyof typeof starts]())
