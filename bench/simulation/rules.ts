@@ -32,6 +32,7 @@ export interface Rule {
     tokens: number,
     avoid: ReadonlyMap<PeerId, number>,
   ): Promise<readonly Span[] | undefined>
+  opened(span: Span, session: string, tokens: number): void
   stepped(step: Step): void
   ended(step: Pick<Step, 'peer' | 'session'>): void
   failed(peer: PeerId, cause: Error): void
@@ -117,6 +118,9 @@ class RouterRule implements Rule {
       return undefined
     }
   }
+  opened(span: Span, session: string, tokens: number): void {
+    this.router.reportOpening(span, session, tokens)
+  }
   stepped(step: Step): void {
     this.router.reportSuccess(step.peer)
     this.router.reportStep(step)
@@ -196,6 +200,7 @@ class PetalsRule implements Rule {
     return route
   }
 
+  opened(): void {}
   stepped({ peer }: Step): void {
     this.#bans.reportSuccess(peer)
   }
@@ -263,6 +268,7 @@ class Oracle implements Rule {
     this.#roundTrips = Float64Array.from(servers, ({ place }) => roundTripSeconds(this.#client.place, place))
   }
 
+  opened(): void {}
   stepped(): void {}
   ended(): void {}
   failed(): void {}

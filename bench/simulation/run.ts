@@ -200,6 +200,7 @@ class Run {
   #enter(session: Session, span: Span): Hop {
     const server = this.#world.servers.get(span.peer)!
     server.cacheUsed += cacheOf(session, span)
+    session.client.rule.opened(span, session.id, session.length)
     return { server, span, blocks: span.end - span.start, share: 0 }
   }
 

@@ -1,3 +1,4 @@
+import type { Favourites } from './favourites.ts'
 import type { ServerLoads } from './server-loads.ts'
 import type { SpanIndex } from './span-index.ts'
 
@@ -18,14 +19,17 @@ const understatement = 2
 /**
  * What one token takes on each server, waiting for other sessions included. The load of servers on which this client has no
  * sessions follows from the free KV cache that they announce; how much a full cache slows a server is learnt from those that
- * it has measured. Without that, every client would go to the same fastest servers.
+ * it has measured. Without that, every client would go to the same fastest servers. Among servers of which it knows no more
+ * than that, each client has its favourites.
  */
 export class ExpectedTimes {
   readonly #loads: ServerLoads
+  readonly #favourites: Favourites
   #stepsPerToken = usualStepsPerToken
 
-  constructor(loads: ServerLoads) {
+  constructor(loads: ServerLoads, favourites: Favourites) {
     this.#loads = loads
+    this.#favourites = favourites
   }
 
   /** Returns seconds for one block of one token, by slot. */
@@ -36,17 +40,19 @@ export class ExpectedTimes {
     const { fastest, measured } = this.#loads
     const least = fastest * Math.min(1, measured / enough)
     const alone = claimed.map((seconds) => Math.max(seconds, least))
+    const factors = this.#favourites.factors(index).slice()
     this.#loads.forEach((peer, load) =>
       index.forSlotsOf(peer, (slot) => {
         alone[slot] = this.#alone(load.best, claimed[slot]!, occupied[slot]!)
         steps[slot] =
           load.trust * Math.max(0, load.recent / alone[slot]! - 1) + (1 - load.trust) * steps[slot]!
+        factors[slot] = load.trust + (1 - load.trust) * factors[slot]!
       }),
     )
     this.#loads.forEachChange((peer, change) =>
       index.forSlotsOf(peer, (slot) => (steps[slot] = Math.max(0, steps[slot]! + change))),
     )
-    for (let slot = 0; slot < alone.length; slot++) alone[slot]! *= 1 + steps[slot]!
+    for (let slot = 0; slot < alone.length; slot++) alone[slot]! *= (1 + steps[slot]!) * factors[slot]!
     return alone
   }
 

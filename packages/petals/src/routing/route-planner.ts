@@ -3,6 +3,7 @@ import { byLikenessTo } from '../blocks/numbers.ts'
 import { roundTripsBySlot } from './distances.ts'
 import { CacheRoom } from './cache-room.ts'
 import { ExpectedTimes } from './expected-times.ts'
+import { Favourites } from './favourites.ts'
 import { fastestRoute, findShortestRoute, type LatencyGraphInput } from './latency-graph.ts'
 import type { RoundTrips } from './round-trips.ts'
 import type { Route, RouteOptions } from './router.ts'
@@ -21,12 +22,19 @@ export class RoutePlanner {
   /** Of the latest search. */
   #distances: { readonly of: SpanIndex; readonly version: number; readonly seconds: Float64Array } | undefined
 
-  /** @param now milliseconds of a clock that never goes back */
-  constructor(roundTrips: Pick<RoundTrips, 'seconds' | 'version'>, now: () => number) {
+  /**
+   * @param now milliseconds of a clock that never goes back
+   * @param random returns a number from 0 (inclusive) to 1 (exclusive)
+   */
+  constructor(
+    roundTrips: Pick<RoundTrips, 'seconds' | 'version'>,
+    now: () => number,
+    random: () => number = Math.random,
+  ) {
     this.loads = new ServerLoads(now)
     this.troubles = new Troubles(now)
     this.room = new CacheRoom(now)
-    this.#times = new ExpectedTimes(this.loads)
+    this.#times = new ExpectedTimes(this.loads, new Favourites(random))
     this.#roundTrips = roundTrips
   }
 

@@ -86,7 +86,7 @@ class SwarmRouter implements Router {
     this.#bans = new BanList(options.banTimeoutMs, now)
     this.#roundTrips = new RoundTrips({ ...options, now })
     this.#liveness = new Liveness(options.dht, this.#roundTrips, { now, random })
-    this.#planner = new RoutePlanner(this.#roundTrips, now)
+    this.#planner = new RoutePlanner(this.#roundTrips, now, random)
     const { askRoom: probe, pingTimeoutMs: timeoutMs } = options
     if (probe) this.#questions = new RoomQuestions({ room: this.#planner.room, probe, timeoutMs, now })
     this.#logger = options.logger ?? silentLogger
