@@ -35,4 +35,5 @@ export {
 } from './machine/backends.ts'
 export { countCores, type CoreCount } from './machine/cpu-limit.ts'
 export { findLlamaLibraries, type LlamaLibraries } from './machine/libraries.ts'
+export { readGgufTokenizer } from './tokenizer/read-tokenizer.ts'
 export { RestartPolicy } from './worker/restart-policy.ts'

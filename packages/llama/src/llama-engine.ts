@@ -17,12 +17,12 @@ import {
 } from '@petals-chat/engine'
 import type { LlamaConfig, LlamaModelSpec } from './config.ts'
 import type { GgufInfo } from './gguf/gguf-info.ts'
-import type { GgufHeader } from './gguf/gguf-header.ts'
-import { describeGgufError, readGguf } from './gguf/read-gguf.ts'
+import { readGguf } from './gguf/read-gguf.ts'
 import { LlamaModel } from './llama-model.ts'
 import { countCores, type CoreCount } from './machine/cpu-limit.ts'
 import { tokenizerProbe, type ReadyMessage } from './protocol.ts'
-import { GgufTokenizer } from './tokenizer/gguf-tokenizer.ts'
+import type { GgufTokenizer } from './tokenizer/gguf-tokenizer.ts'
+import { createTokenizer } from './tokenizer/read-tokenizer.ts'
 import { ModelWorker } from './worker/model-worker.ts'
 import { ProcessSource } from './worker/process-source.ts'
 
@@ -151,15 +151,6 @@ class LlamaEngine implements Engine<LlamaModelSpec> {
     this.#closing.abort(new ModelUnavailableError('The local engine is closed.'))
     await Promise.allSettled(this.#loads)
     await Promise.all([...this.#models, this.#processes].map((owned) => owned[Symbol.asyncDispose]()))
-  }
-}
-
-/** @throws ModelUnavailableError for a vocabulary that is damaged or of an unknown kind. */
-function createTokenizer(path: string, header: GgufHeader): GgufTokenizer {
-  try {
-    return new GgufTokenizer(header)
-  } catch (error) {
-    throw describeGgufError(path, error)
   }
 }
 

@@ -29,6 +29,7 @@ export {
   type RemovedFiles,
   type RemoveLocalPartOptions,
 } from './model/local-part.ts'
+export { requireFittingDraft } from './model/draft-vocabulary.ts'
 export { readSwarmModelInfo, type SwarmModelInfo } from './model/model-info.ts'
 export type { DraftSpec, LoadDraft } from './model/open-draft-model.ts'
 export { createPetalsEngine, type PetalsEngine, type PetalsEngineDependencies } from './petals-engine.ts'

@@ -6,6 +6,7 @@ import { checkLoaded } from '../doctor/config-check.ts'
 import { gpuCheck, processorCheck } from '../doctor/engine-checks.ts'
 import { cacheCheck, hubCheck, pipCheck, tokenCheck } from '../doctor/hub-checks.ts'
 import { memoryCheck, nodeCheck } from '../doctor/machine-checks.ts'
+import { draftsCheck } from '../doctor/drafts-check.ts'
 import { modelsCheck } from '../doctor/models-check.ts'
 import { portCheck, webCheck } from '../doctor/server-checks.ts'
 import { swarmCheck } from '../doctor/swarm-check.ts'
@@ -25,6 +26,7 @@ const checks: readonly Check[] = [
   tokenCheck,
   pipCheck,
   modelsCheck,
+  draftsCheck,
   swarmCheck,
   upstreamCheck,
   toolsCheck,

@@ -1,5 +1,13 @@
 import { setImmediate } from 'node:timers/promises'
-import { ModelUnavailableError, type TokenId, type Tokenizer } from '@petals-chat/engine'
+import {
+  ModelUnavailableError,
+  type AbortOptions,
+  type ModelFiles,
+  type TokenId,
+  type Tokenizer,
+} from '@petals-chat/engine'
+import { readArchitecture } from '../layers/architecture.ts'
+import { openTokenizer } from '../layers/tokenizer.ts'
 
 /** Tokens that are compared before other work of this process has its turn: less than a millisecond. */
 const tokensAtOnce = 512
@@ -18,6 +26,20 @@ export async function requireSameTokens(own: Tokenizer, draft: Tokenizer): Promi
     const [expected, found] = [bytesOf(own, token), bytesOf(draft, token)]
     if (!expected.equals(found)) throw differs(token, expected, found)
   }
+}
+
+/**
+ * Checks whether a draft model fits a model of a swarm, by the vocabulary in the model's files.
+ * @throws ModelUnavailableError that names the first id that differs, or the file that is missing
+ */
+export async function requireFittingDraft(
+  files: ModelFiles,
+  draft: Tokenizer,
+  options: AbortOptions = {},
+): Promise<void> {
+  const architecture = await readArchitecture(files, options)
+  const { tokenizer } = await openTokenizer(files, architecture, undefined, options)
+  await requireSameTokens(tokenizer, draft)
 }
 
 const nothing = Buffer.alloc(0)
