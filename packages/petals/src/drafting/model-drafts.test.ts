@@ -67,6 +67,39 @@ describe('drafts of a model', () => {
     }
   })
 
+  describe('of which other chats have learnt', () => {
+    const inOtherChats = [
+      ['always wrong', 0],
+      ['always right', 1],
+    ] as const
+
+    it.each(inOtherChats)('are made in a chat in which they are right, if they were %s there', (_, usual) => {
+      const answer = unique(1000)
+      const model = { answer, acceptance: 0.9, tokenMs: 3 }
+      const speedOf = (sources: readonly SimulatedModel[]): number =>
+        simulateDecoding(answer, far, { sources }).speed
+      const fresh = speedOf([new SimulatedModel(model)])
+      expect(speedOf([new SimulatedModel({ ...model, usual })]) / fresh).toBeGreaterThan(0.95)
+    })
+
+    it.each(inOtherChats)(
+      'cost a chat nothing in which they are wrong, if they were %s there',
+      (_, usual) => {
+        const answer = unique(1000)
+        const model = new SimulatedModel({ answer, acceptance: 0, tokenMs: 3, usual })
+        expect(simulateDecoding(answer, far, { sources: [model] }).speed).toBeGreaterThan(0.97)
+      },
+    )
+
+    it.each(inOtherChats)('leave quotations to the text of the chat, if they were %s there', (_, usual) => {
+      const prompt = unique(1000)
+      const answer = prompt.slice(200, 700)
+      const model = new SimulatedModel({ answer, acceptance: 0, tokenMs: 3, usual })
+      const sources = [new LookupSource(), model]
+      expect(simulateDecoding(answer, far, { sources, prompt }).speed).toBeGreaterThan(6)
+    })
+  })
+
   it('begin again when the text becomes one that the model guesses', () => {
     const [hard, easy] = [unique(1000), unique(2000)]
     const answer = [...hard, ...easy]
