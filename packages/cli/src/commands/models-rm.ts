@@ -25,7 +25,7 @@ export async function removeModel(context: CommandContext, [name = '']: readonly
   const loaded = await loadConfig(context)
   const model = findModel(loaded, name, context.workingDirectory)
   const store = createStore(loaded)
-  const others = loaded.config.models.filter(({ id }) => id !== model.id)
+  const others = loaded.config.models.filter((each) => !isSame(each, model, loaded))
   const users = await usersOf(model.source, others, store)
   if (users.length > 0)
     throw new CommandError(
@@ -38,6 +38,17 @@ export async function removeModel(context: CommandContext, [name = '']: readonly
   for (const path of parts.flatMap(({ paths }) => paths)) context.terminal.out(path)
   const freedBytes = parts.reduce((sum, part) => sum + part.freedBytes, 0)
   context.terminal.note(`Deleted; ${formatBytes(freedBytes)} freed.`)
+}
+
+/** A model that is named by its source, not by its id, is that of every entry with this source. */
+function isSame(entry: ModelEntry, named: LocalModelEntry, { config }: LoadedConfig): boolean {
+  if (entry === named) return true
+  const isNamedBySource = !config.models.includes(named)
+  return (
+    isNamedBySource &&
+    entry.engine !== 'upstream' &&
+    formatModelSource(entry.source) === formatModelSource(named.source)
+  )
 }
 
 /** @throws ModelSourceError if there was nothing to delete, `besides` neither */

@@ -51,6 +51,8 @@ describe('petals-chat models', () => {
     const removed = await run('models', 'rm', 'mine')
     expect(removed.stderr).toContain('Deleted; 100 kB freed.')
     expect((await run('models', 'list')).stdout).toContain('not downloaded')
+    await run('models', 'pull', 'mine')
+    expect((await run('models', 'rm', 'hf:owner/repo/model.gguf')).stderr).toContain('Deleted; 100 kB freed.')
     expect(await run('models', 'rm', 'mine')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('Nothing of hf:owner/repo') as string,
