@@ -49,8 +49,9 @@ export class EventStream implements AsyncIterableIterator<unknown, void, undefin
     return { done: false, value: this.#values.shift() }
   }
 
+  /** What has happened to the rest of the stream is nothing to a caller that stops. */
   async return(): Promise<IteratorResult<unknown, void>> {
-    this.#end ??= { fault: undefined }
+    this.#end = { fault: undefined }
     this.#values.length = 0
     return this.#leave()
   }
@@ -72,9 +73,11 @@ export class EventStream implements AsyncIterableIterator<unknown, void, undefin
     } catch (error) {
       this.#finish(asFault(error))
     }
-    if (this.#values.length === 0) return
-    if (this.#wake === undefined) this.#response.pause()
-    else this.#notify()
+    if (this.#wake === undefined) {
+      if (this.#values.length > 0) this.#response.pause()
+    } else if (this.#values.length > 0) this.#notify()
+    // A comment, or a part of an event: the server is not silent.
+    else this.#silence.watch()
   }
 
   #finish(fault: StreamFault | undefined): void {
