@@ -42,6 +42,21 @@ describe('eventStream', () => {
     expect(JSON.parse(sent.slice('data: '.length))).toEqual({ text })
   })
 
+  it('ends lines only there in pings and errors, too', async () => {
+    const pinged = Promise.withResolvers<void>()
+    async function* broken() {
+      yield 'data: 1\n\n'
+      await pinged.promise
+      throw new Error('a\u2028b')
+    }
+    const pingFrame = () => {
+      pinged.resolve()
+      return ': c\u2029d\n\n'
+    }
+    const response = await open(broken(), { pingIntervalMs: 5, pingFrame })
+    expect(await response.text()).toMatch(/^data: 1\n\n(: c\\u2029d\n\n)+data: Error: a\\u2028b\n\n$/)
+  })
+
   it('throws a failure before the first frame', async () => {
     await expect(open(frames(new Error('no such model')))).rejects.toThrow('no such model')
   })

@@ -70,11 +70,11 @@ class FrameSource implements TextSource {
   async sendTo(sink: TextSink): Promise<void> {
     const { errorFrame, pingFrame, pingIntervalMs } = this.#options
     const ping = () => (typeof pingFrame === 'string' ? pingFrame : pingFrame())
-    this.#pings = setInterval(() => sink.send(ping()), pingIntervalMs)
+    this.#pings = setInterval(() => sendFrame(sink, ping()), pingIntervalMs)
     try {
       await this.#sendFrames(sink)
     } catch (error) {
-      if (!this.#isLeft) sink.send(errorFrame(error))
+      if (!this.#isLeft) sendFrame(sink, errorFrame(error))
     } finally {
       clearInterval(this.#pings)
     }
@@ -91,7 +91,7 @@ class FrameSource implements TextSource {
   async #sendFrames(sink: TextSink): Promise<void> {
     for (let next = await this.#first; !next.done; next = await this.#frames.next()) {
       if (this.#isLeft) return
-      const hasSpace = sink.send(escapeLineEnds(next.value))
+      const hasSpace = sendFrame(sink, next.value)
       this.#pings!.refresh()
       if (!hasSpace) await this.#readOf(sink)
     }
@@ -111,11 +111,16 @@ class FrameSource implements TextSource {
 }
 
 /**
- * Escapes the line ends that Unicode knows and event streams don't (only CR and LF end a line there), because readers that
- * split at them would find fields and events in the text of an answer. In JSON the escaped text is the same.
+ * Sends a frame. Line ends that Unicode knows and event streams don't (only CR and LF end a line there) are escaped, because
+ * readers that split at them would find fields and events in the text of an answer. In JSON the escaped text is the same.
  */
-const escapeLineEnds = (frame: string): string =>
-  frame.replace(/[\u0085\u2028\u2029]/g, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`)
+const sendFrame = (sink: TextSink, frame: string): boolean =>
+  sink.send(
+    frame.replace(
+      /[\u0085\u2028\u2029]/g,
+      (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    ),
+  )
 
 /** Resolves when the promise has settled or the time is over; rejects if the promise rejects in time. */
 export async function settledWithin(promise: Promise<unknown>, ms: number): Promise<void> {
