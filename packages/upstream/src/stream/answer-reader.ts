@@ -52,7 +52,7 @@ export class AnswerReader implements EventStreamOptions {
 
   /** @throws StreamFault if the event is none of the API */
   read(event: unknown): RemotePartsEvent | undefined {
-    const { choices, usage } = readChunk(event)
+    const { choices, usage } = readChunk(event, this.#request.kind)
     this.#usage = usage ?? this.#usage
     const choice = choices.find(({ index }) => (index ?? 0) === 0)
     if (choice == null) return undefined
@@ -73,10 +73,8 @@ export class AnswerReader implements EventStreamOptions {
     }
   }
 
-  #partsOf({ text, delta, message }: Choice): readonly RemotePart[] {
-    if (this.#request.kind === 'completion') return textPart('content', text)
-    const piece = delta ?? message
-    return piece == null ? [] : this.#partsOfMessage(piece)
+  #partsOf({ text, message }: Choice): readonly RemotePart[] {
+    return message === undefined ? textPart('content', text) : this.#partsOfMessage(message)
   }
 
   #partsOfMessage(delta: MessageDelta): readonly RemotePart[] {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { readChunk } from './chunks.ts'
+import { readChunk as read } from './chunks.ts'
 import { StreamFault } from './event-reader.ts'
 
+const readChunk = (event: unknown) => read(event, 'chat')
+const readCompletion = (event: unknown) => read(event, 'completion')
 const choice = (fields: object) => ({ choices: [{ index: 0, ...fields }] })
 
 describe('readChunk', () => {
@@ -17,7 +19,7 @@ describe('readChunk', () => {
         {
           index: 0,
           stop_reason: 7,
-          delta: {
+          message: {
             content: 'a',
             tool_calls: [{ index: 0, id: 'c', function: { name: 'f', arguments: '{}' } }],
           },
@@ -53,7 +55,6 @@ describe('readChunk', () => {
     choice({ index: '0' }),
     choice({ finish_reason: 1 }),
     choice({ stop_reason: {} }),
-    choice({ text: 1 }),
     choice({ delta: 'text' }),
     choice({ delta: { content: 1 } }),
     choice({ delta: { content: [{ type: 'text' }] } }),
@@ -66,5 +67,19 @@ describe('readChunk', () => {
     { choices: [], usage: 'much' },
   ])('refuses %j', (event) => {
     expect(() => readChunk(event)).toThrow(StreamFault)
+  })
+
+  it('ignores what the other kind of answers has', () => {
+    expect(readChunk(choice({ text: 1 })).choices).toEqual([{ index: 0 }])
+    expect(readCompletion(choice({ text: 'a', delta: 'b', message: 'c' })).choices).toEqual([
+      { index: 0, text: 'a' },
+    ])
+    expect(() => readCompletion(choice({ text: 1 }))).toThrow(StreamFault)
+  })
+
+  it('takes the whole message of a server that does not stream', () => {
+    const message = { content: 'a' }
+    expect(readChunk(choice({ message })).choices).toEqual([{ index: 0, message }])
+    expect(readChunk(choice({ delta: null, message })).choices).toEqual([{ index: 0, message }])
   })
 })

@@ -1,3 +1,4 @@
+import type { RemoteRequest } from '@petals-chat/engine'
 import { z } from 'zod'
 import { StreamFault } from './event-reader.ts'
 
@@ -68,9 +69,8 @@ export interface Choice {
   readonly stop_reason: Optional<string | number>
   /** Of completions. */
   readonly text: Optional<string>
-  readonly delta: Optional<MessageDelta>
-  /** Servers that do not stream send the whole message. */
-  readonly message: Optional<MessageDelta>
+  /** Of chat completions. Servers that do not stream send the whole message. */
+  readonly message: MessageDelta | undefined
   /** llama-server sends the form of chat completions for completions, too. */
   readonly logprobs: Optional<Logprobs>
 }
@@ -85,26 +85,30 @@ export interface Chunk {
  * Reads an event. What every event has is checked by hand: a schema of all of it takes several times as long, for each token
  * of an answer. @throws StreamFault if the event is none of the API
  */
-export function readChunk(event: unknown): Chunk {
+export function readChunk(event: unknown, kind: RemoteRequest['kind']): Chunk {
   const { choices, usage } = fieldsOf(event)
   if (choices != null && !Array.isArray(choices)) throw noneOfTheApi()
-  return { choices: (choices ?? []).map(readChoice), usage: checked(usage, usageSchema) }
+  return {
+    choices: (choices ?? []).map((choice) => readChoice(choice, kind)),
+    usage: checked(usage, usageSchema),
+  }
 }
 
-function readChoice(value: unknown): Choice {
-  const { index, finish_reason, stop_reason, text, delta, message, logprobs } = fieldsOf(value)
+function readChoice(value: unknown, kind: RemoteRequest['kind']): Choice {
+  const fields = fieldsOf(value)
+  const { index, finish_reason, stop_reason, logprobs } = fields
   return {
     index: ofType(index, 'number'),
     finish_reason: ofType(finish_reason, 'string'),
     stop_reason: typeof stop_reason === 'number' ? stop_reason : ofType(stop_reason, 'string'),
-    text: ofType(text, 'string'),
-    delta: delta == null ? undefined : readDelta(delta),
-    message: message == null ? undefined : readDelta(message),
+    text: kind === 'completion' ? ofType(fields['text'], 'string') : undefined,
+    message: kind === 'chat' ? readMessage(fields['delta'] ?? fields['message']) : undefined,
     logprobs: checked(logprobs, logprobsSchema),
   }
 }
 
-function readDelta(value: unknown): MessageDelta {
+function readMessage(value: unknown): MessageDelta | undefined {
+  if (value == null) return undefined
   const { content, refusal, reasoning_content, reasoning, tool_calls } = fieldsOf(value)
   return {
     content: ofType(content, 'string'),
