@@ -1,13 +1,23 @@
 import type { ChildProcess } from 'node:child_process'
 
-/** Lets a program and its child processes end with this process. `child` was started with `detached`. */
+const groups = new Set<ChildProcess>()
+const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/**
+ * Lets a program and its child processes end with this process, however it ends, except by SIGKILL. `child` was started with
+ * `detached`: a terminal sends Ctrl+C to this process alone.
+ */
 export function endsWithUs(child: ChildProcess): Disposable {
-  const end = (): void => endGroup(child)
-  process.on('exit', end)
+  if (groups.size === 0) {
+    process.on('exit', endAll)
+    for (const signal of endingSignals) process.on(signal, endBySignal)
+  }
+  groups.add(child)
   return {
     [Symbol.dispose]() {
-      end()
-      process.off('exit', end)
+      if (!groups.delete(child)) return
+      endGroup(child)
+      if (groups.size === 0) forgetEnds()
     },
   }
 }
@@ -20,4 +30,22 @@ export function endGroup({ pid }: ChildProcess): void {
   } catch {
     // All of them have ended.
   }
+}
+
+function endAll(): void {
+  for (const child of groups) endGroup(child)
+}
+
+/** Ends this process as the signal does without a listener. Node then emits no `exit`. */
+function endBySignal(signal: NodeJS.Signals): void {
+  // Another listener decides how this process ends.
+  if (process.listenerCount(signal) > 1) return
+  endAll()
+  forgetEnds()
+  process.kill(process.pid, signal)
+}
+
+function forgetEnds(): void {
+  process.off('exit', endAll)
+  for (const signal of endingSignals) process.off(signal, endBySignal)
 }

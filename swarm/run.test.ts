@@ -1,3 +1,9 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempDisposable, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, it, vi } from 'vitest'
 import { run } from './run.ts'
 
@@ -35,4 +41,24 @@ it('ends a program that hangs, and tells what it said', async () => {
 
 it('fails for a program that does not exist', async () => {
   await expect(run('./no-such-program', [])).rejects.toThrow('ENOENT')
+})
+
+it('ends the program when Ctrl+C ends this process', async () => {
+  await using folder = await mkdtempDisposable(path.join(tmpdir(), 'run-'))
+  const file = path.join(folder.path, 'pid')
+  const hangs = `require('node:fs').writeFileSync(${JSON.stringify(file)}, String(process.pid)); setInterval(() => {}, 1000)`
+  const module = fileURLToPath(new URL('./run.ts', import.meta.url))
+  const program = `
+    import { run } from ${JSON.stringify(module)}
+    await run(process.execPath, ['--eval', ${JSON.stringify(hangs)}])`
+  const parent = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: 'ignore' })
+  const ended = once(parent, 'exit')
+  const pid = await vi.waitFor(async () => {
+    const found = Number(await readFile(file, 'utf8'))
+    expect(found).toBeGreaterThan(0)
+    return found
+  }, 10_000)
+  parent.kill('SIGINT')
+  expect(await ended).toEqual([null, 'SIGINT'])
+  await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'))
 })
