@@ -4,6 +4,7 @@ import type { CommandContext } from '../context.ts'
 import { describeGguf, describeLocalPart, describeSwarmModel, type Field } from '../models/describe-model.ts'
 import { localNeed } from '../models/memory-need.ts'
 import { findModel } from '../models/named-model.ts'
+import { draftOf } from '../models/shared-files.ts'
 import { createStore } from '../runtime.ts'
 import { formatBytes } from '../terminal/format.ts'
 import { EngineError, formatModelSource, type ModelFiles } from '@petals-chat/engine'
@@ -46,7 +47,7 @@ async function describe(model: LocalModelEntry, loaded: LoadedConfig): Promise<r
 }
 
 async function describeDraft(model: LocalModelEntry, store: ModelStore): Promise<readonly Field[]> {
-  const draft = model.engine === 'petals' ? model.speculation?.draft : undefined
+  const draft = draftOf(model)
   if (!draft) return []
   const need = await localNeed({ source: draft }, store).catch(() => undefined)
   const memory =

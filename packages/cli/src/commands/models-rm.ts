@@ -6,7 +6,7 @@ import { withSwarmPaths } from '../config/swarm-paths.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandError, exitCodes } from '../exit-codes.ts'
 import { findModel } from '../models/named-model.ts'
-import { draftOf, usersOf } from '../models/shared-files.ts'
+import { draftOf, removeIfThere, usersOf } from '../models/shared-files.ts'
 import { createStore } from '../runtime.ts'
 import { formatBytes } from '../terminal/format.ts'
 
@@ -59,10 +59,7 @@ async function removeOwn(
 ): Promise<Removed> {
   const hasDeleted = besides.some(({ paths }) => paths.length > 0)
   if (source.type === 'local' && hasDeleted) return nothing
-  return await store.remove(source).catch((error: unknown) => {
-    if (hasDeleted) return nothing
-    throw error
-  })
+  return hasDeleted ? await removeIfThere(source, store) : await store.remove(source)
 }
 
 async function removeDraft(
@@ -74,7 +71,7 @@ async function removeDraft(
   const draft = draftOf(model)
   if (!draft || draft.type === 'local') return nothing
   const users = await usersOf(draft, others, store)
-  if (users.length === 0) return await store.remove(draft).catch(() => nothing)
+  if (users.length === 0) return await removeIfThere(draft, store)
   terminal.note(`Kept the draft model ${formatModelSource(draft)}: ${users.join(', ')} needs it, too.`)
   return nothing
 }

@@ -1,5 +1,6 @@
 import { createModelStore, type ModelStore } from '@petals-chat/hub'
 import type { ModelSource } from '@petals-chat/engine'
+import { draftOf } from '../models/shared-files.ts'
 import { ok, warning, type Check, type CheckResult } from './check.ts'
 
 /** A swarm model and the draft model of its entry. */
@@ -21,7 +22,7 @@ export const draftsCheck: Check = {
   async run({ config, baseFolder }) {
     if (config.swarm.speculation === 'off') return ok('not used: swarm.speculation is off')
     const drafted = config.models.flatMap((spec): readonly Drafted[] => {
-      const draft = spec.engine === 'petals' ? spec.speculation?.draft : undefined
+      const draft = draftOf(spec)
       return draft && spec.engine === 'petals' ? [{ id: spec.id, source: spec.source, draft }] : []
     })
     // What is not on this machine is not downloaded to look at it.

@@ -1,5 +1,5 @@
 import type { ModelSource } from '@petals-chat/engine'
-import type { ModelStore } from '@petals-chat/hub'
+import { ModelSourceError, type ModelStore } from '@petals-chat/hub'
 import type { ModelEntry } from '../config/schema.ts'
 
 /** Returns the source of the draft model of a swarm model, if it has one. */
@@ -22,6 +22,20 @@ export async function usersOf(
     if (theirs.flat().some((path) => paths.has(path))) users.push(model.id)
   }
   return users
+}
+
+/** Deletes what is downloaded of a source, which may be nothing. @throws Error if it can't be deleted */
+export async function removeIfThere(
+  source: ModelSource,
+  store: Pick<ModelStore, 'remove'>,
+): ReturnType<ModelStore['remove']> {
+  try {
+    return await store.remove(source)
+  } catch (error) {
+    if (error instanceof ModelSourceError && error.failure === 'not-found')
+      return { paths: [], freedBytes: 0 }
+    throw error
+  }
 }
 
 async function downloadedPaths(
