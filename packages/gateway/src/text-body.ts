@@ -70,7 +70,7 @@ class StreamSink implements TextSink {
     await this.#reading.promise
   }
 
-  /** All that was sent has been read. */
+  /** All that was sent has been read, or will never be. */
   wasRead(): void {
     this.#reading.resolve()
   }
@@ -81,5 +81,6 @@ class StreamSink implements TextSink {
 
   fail(error: unknown): void {
     this.#controller.error(error)
+    this.wasRead()
   }
 }
