@@ -29,7 +29,8 @@ export async function removeModel(context: CommandContext, [name = '']: readonly
   const users = await usersOf(model.source, others, store)
   if (users.length > 0)
     throw new CommandError(
-      `Nothing was deleted: ${users.join(', ')} of the configuration file needs files of '${name}', too.`,
+      `Nothing was deleted, because the configuration file has models with the same files: ${users.join(', ')}. ` +
+        `Remove those from it first if you don't need them.`,
       exitCodes.failure,
     )
   // Before the weights, because it is found through them.
@@ -72,7 +73,7 @@ async function removeDraft(
   if (!draft || draft.type === 'local') return nothing
   const users = await usersOf(draft, others, store)
   if (users.length === 0) return await removeIfThere(draft, store)
-  terminal.note(`Kept the draft model ${formatModelSource(draft)}: ${users.join(', ')} needs it, too.`)
+  terminal.note(`Kept the draft model ${formatModelSource(draft)}, also needed by ${users.join(', ')}.`)
   return nothing
 }
 

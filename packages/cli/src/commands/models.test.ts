@@ -144,7 +144,7 @@ describe('petals-chat models', () => {
     it('stay where another model drafts with them', async () => {
       await configure(swarmModel('first'), swarmModel('second'))
       const { stderr } = await run('models', 'rm', 'first')
-      expect(stderr).toContain(`Kept the draft model ${draft}: second needs it, too.`)
+      expect(stderr).toContain(`Kept the draft model ${draft}, also needed by second.`)
       expect((await run('models', 'list')).stdout).toMatch(/second \(draft\) +llama +downloaded, 100 kB/)
     })
 
@@ -153,7 +153,7 @@ describe('petals-chat models', () => {
       const { code, stderr } = await run('models', 'rm', 'mine')
       expect(code).toBe(1)
       expect(stderr).toContain(
-        "Nothing was deleted: first of the configuration file needs files of 'mine', too.",
+        'Nothing was deleted, because the configuration file has models with the same files: first. Remove',
       )
       expect((await run('models', 'list')).stdout).toMatch(/mine +llama +downloaded, 100 kB/)
     })
