@@ -1,8 +1,12 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { wouldShareCores } from './busy-cores.ts'
 
 const onTwoCores = (threads: number, load: string | undefined): boolean =>
   wouldShareCores(threads, { cores: 2, read: () => load })
+
+/** Sandboxes that count nothing say 0. */
+const isTold = process.platform === 'linux' && !/ 0\/\d+ /.test(readFileSync('/proc/loadavg', 'latin1'))
 
 describe('threads would share cores', () => {
   it('if more of them compute than others leave free', () => {
@@ -20,7 +24,7 @@ describe('threads would share cores', () => {
     expect(onTwoCores(2, '0.00 0.00 0.00 0/0 0\n')).toBe(false)
   })
 
-  it.runIf(process.platform === 'linux')('by what this system says at the moment', () => {
+  it.runIf(isTold)('by what this system says at the moment', () => {
     expect(wouldShareCores(1, { cores: 100_000 })).toBe(false)
     // As many threads as cores, and more than none of the others run: this one.
     expect(wouldShareCores(2, { cores: 1 })).toBe(true)
