@@ -13,6 +13,9 @@ const usualWeight = 30 * 400 ** 2
 /** A server of unknown speed is not faster than the fastest of this many that were measured, whatever it claims. */
 const enough = 8
 
+/** Favourites count half as much as they do at most where so many steps wait on a server. */
+const halfBusy = 0.3
+
 /** A server is at most this many times as fast as it announces. */
 const understatement = 2
 
@@ -20,12 +23,14 @@ const understatement = 2
  * What one token takes on each server, waiting for other sessions included. The load of servers on which this client has no
  * sessions follows from the free KV cache that they announce; how much a full cache slows a server is learnt from those that
  * it has measured. Without that, every client would go to the same fastest servers. Among servers of which it knows no more
- * than that, each client has its favourites.
+ * than that, each client has its favourites, the more so the more steps wait on those that it has measured.
  */
 export class ExpectedTimes {
   readonly #loads: ServerLoads
   readonly #favourites: Favourites
   #stepsPerToken = usualStepsPerToken
+  /** Mean number of steps that wait on the servers that were measured. */
+  #waiting = 0
 
   constructor(loads: ServerLoads, favourites: Favourites) {
     this.#loads = loads
@@ -40,7 +45,8 @@ export class ExpectedTimes {
     const { fastest, measured } = this.#loads
     const least = fastest * Math.min(1, measured / enough)
     const alone = claimed.map((seconds) => Math.max(seconds, least))
-    const factors = this.#favourites.factors(index).slice()
+    const busy = this.#waiting / (this.#waiting + halfBusy)
+    const factors = this.#favourites.factors(index).map((factor) => 1 + busy * (factor - 1))
     this.#loads.forEach((peer, load) =>
       index.forSlotsOf(peer, (slot) => {
         alone[slot] = this.#alone(load.best, claimed[slot]!, occupied[slot]!)
@@ -70,14 +76,18 @@ export class ExpectedTimes {
   #learn(index: SpanIndex): void {
     const { occupiedTokens: occupied, claimedSecondsPerBlock: claimed } = index
     let [products, squares] = [usualStepsPerToken * usualWeight, usualWeight]
+    let [waits, servers] = [0, enough]
     this.#loads.forEach((peer, { best, recent, trust }) =>
       index.forSlotsOf(peer, (slot) => {
         const tokens = occupied[slot]!
         const steps = Math.max(0, recent / this.#alone(best, claimed[slot]!, tokens) - 1)
         products += trust * steps * tokens
         squares += trust * tokens ** 2
+        waits += trust * steps
+        servers += trust
       }),
     )
+    this.#waiting = waits / servers
     this.#stepsPerToken = products / squares
   }
 }

@@ -47,48 +47,59 @@ describe('favourite servers', () => {
   })
 })
 
-describe('clients that know only announcements', () => {
-  const chosenBy = (client: number, index: SpanIndex): PeerId =>
-    new RoutePlanner(
-      { seconds: () => new Map(), version: 0 },
-      () => 0,
-      () => client / 100,
-    ).plan(index, blocks, {})![0]!.peer
-
-  it('go to different servers of a large swarm', () => {
-    const index = swarmOf(1000)
-    const chosen = Array.from({ length: 32 }, (_, client) => chosenBy(client, index))
-    expect(new Set(chosen).size).toBeGreaterThan(28)
-  })
-
-  it('do not take a server that is many times as slow, favourite or not', () => {
-    const index = swarmOf(1000)
-    const fast = new SpanIndex(
-      index.spans.map((span, i) => ({
-        ...span,
-        server: { ...span.server, inferenceRps: i < 500 ? 20 : 500 },
-      })),
-      blocks.end,
-    )
-    for (let client = 0; client < 32; client++) {
-      const chosen = chosenBy(client, fast)
-      const slot = fast.spans.findIndex(({ peer }) => peer === chosen)
-      expect(slot).toBeGreaterThanOrEqual(500)
-    }
-  })
-})
-
-it('a client comes back to a server whose load it has measured', () => {
-  const index = swarmOf(1000)
+/** A client that has measured 16 servers, on each of which a token takes so many milliseconds, and 4 without waiting. */
+function plannerOf(client: number, index: SpanIndex, tokenMs: number): RoutePlanner {
   const planner = new RoutePlanner(
     { seconds: () => new Map(), version: 0 },
     () => 0,
-    () => 0.5,
+    () => client / 100,
   )
-  const last = new Favourites(() => 0.5).factors(index)
-  const slot = last.indexOf(Math.max(...last))
-  const { peer } = index.spans[slot]!
-  planner.loads.stepped({ peer, session: 's', blocks: 4, ms: 4, tokenMs: 400 }, undefined)
-  planner.loads.ended(peer, 's')
-  expect(planner.plan(index, blocks, {})![0]!.peer).toBe(peer)
+  for (const { peer } of index.spans.slice(-16)) {
+    const step = { peer, session: 's', blocks: blocks.end, tokenMs: 400 }
+    planner.loads.stepped({ ...step, ms: 4 }, undefined)
+    for (let i = 0; i < 50; i++) planner.loads.stepped({ ...step, ms: tokenMs }, undefined)
+    planner.loads.ended(peer, 's')
+  }
+  return planner
+}
+
+/** Returns the server that each of 32 clients takes, as its place in the index. */
+const chosenBy32 = (index: SpanIndex, tokenMs: number): readonly number[] =>
+  Array.from({ length: 32 }, (_, client) => {
+    const [hop] = plannerOf(client, index, tokenMs).plan(index, blocks, {})!
+    return index.spans.findIndex(({ peer }) => peer === hop!.peer)
+  })
+
+/** Announces this speed for the server at each place. */
+const withSpeeds = (index: SpanIndex, rpsOf: (slot: number) => number): SpanIndex =>
+  new SpanIndex(
+    index.spans.map((span, slot) => ({ ...span, server: { ...span.server, inferenceRps: rpsOf(slot) } })),
+    blocks.end,
+  )
+
+describe('clients of a large swarm', () => {
+  const index = swarmOf(1000)
+
+  it('go to different servers where steps wait on those that they know', () => {
+    expect(new Set(chosenBy32(index, 60)).size).toBeGreaterThan(28)
+  })
+
+  it('go to the fastest server where none waits', () => {
+    const withFastest = withSpeeds(index, (slot) => (slot === 7 ? 1100 : 500))
+    expect(new Set(chosenBy32(withFastest, 4))).toEqual(new Set([7]))
+  })
+
+  it('do not take a server that is many times as slow, favourite or not', () => {
+    const half = withSpeeds(index, (slot) => (slot < 500 ? 20 : 500))
+    expect(Math.min(...chosenBy32(half, 60))).toBeGreaterThanOrEqual(500)
+  })
+
+  it('come back to a server whose load they have measured, though it was drawn last', () => {
+    const planner = plannerOf(50, index, 60)
+    const factors = new Favourites(() => 0.5).factors(index)
+    const { peer } = index.spans[factors.indexOf(Math.max(...factors))]!
+    planner.loads.stepped({ peer, session: 's', blocks: blocks.end, ms: 4, tokenMs: 400 }, undefined)
+    planner.loads.ended(peer, 's')
+    expect(planner.plan(index, blocks, {})![0]!.peer).toBe(peer)
+  })
 })
