@@ -28,7 +28,7 @@ export interface Substitute {
 
 /**
  * The rule of all APIs: where a model can't answer before its first word, its fallback answers. What has begun is never
- * continued by another model.
+ * continued by another model; `/api/v1` sends answers as a whole, so that one that broke off is asked of the fallback anew.
  * @throws `error` if it says something else, or there is no fallback that the caller may use
  */
 export function substituteFor(error: unknown, { spec, find, logger }: FallbackOptions): Substitute {
