@@ -57,8 +57,8 @@ export interface BatchSchedulerOptions {
 
 /**
  * Computes the tokens of all sessions together, step by step. Every session that waits for its next token gets one in each
- * step; prompts share the rest of the step. Steps are short, so that an abort takes effect soon and no session waits for a
- * long prompt.
+ * step; prompts take the rest, the shortest first. Steps are short, so that an abort takes effect soon and no session waits for
+ * a long prompt.
  */
 export class BatchScheduler {
   readonly #options: BatchSchedulerOptions

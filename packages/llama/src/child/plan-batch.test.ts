@@ -18,9 +18,26 @@ describe('planBatch', () => {
     expect(counts([work(100, 99)])).toEqual([1])
   })
 
-  it('shares the rest among prompts', () => {
-    expect(counts([work(1000), work(1000)])).toEqual([200, 200])
-    expect(counts([work(10), work(1000), work(1000)])).toEqual([10, 195, 195])
+  it('computes the prompts that end first, in the order in which they came if they are as long', () => {
+    expect(counts([work(300), work(300), work(300)])).toEqual([300, 100, 0])
+    expect(counts([work(300), work(20), work(1000, 950), work(250)])).toEqual([100, 20, 50, 230])
+  })
+
+  it('keeps a part of the step for the prompt that came first', () => {
+    expect(counts([work(1000), work(300), work(300)])).toEqual([100, 300, 0])
+    expect(counts([work(30), work(1000), work(1000)])).toEqual([30, 370, 0])
+  })
+
+  it('ends a long prompt while shorter ones keep coming', () => {
+    const long = { ...work(2000), done: 0 }
+    for (let step = 0; step < 20; step++) {
+      const [part] = planBatch([long, ...Array.from({ length: 9 }, () => work(100))], {
+        batchSize: 512,
+        prefillTokensPerMs: 1,
+      }).filter((each) => each.work === long)
+      long.done += part!.count
+    }
+    expect(long.done).toBe(2000)
   })
 
   it('computes less of a prompt while other requests wait for their next token', () => {

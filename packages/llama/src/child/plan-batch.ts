@@ -26,10 +26,16 @@ const EFFICIENT_TOKENS = 64
 /** How long an efficient step may take if no other request waits. */
 const LONGEST_STEP_MS = 1000
 const LEAST_TOKENS = 16
+/** The part of a step's prompts that is for the one that came first. */
+const OLDEST_SHARE = 0.25
 /** Each output needs memory for the logits of a whole vocabulary (0.5 MB for 128,000 tokens) and time to read them. */
 const MAX_OUTPUTS_PER_WORK = 32
 
-/** Plans a step: first one token for each decoding request, then prompts in equal shares of the rest. */
+/**
+ * Plans a step: first one token for each decoding request, then the prompts that end first. In equal shares, all of them would
+ * end late.
+ * @param works in the order in which they came
+ */
 export function planBatch<W extends Plannable>(works: readonly W[], limits: BatchLimits): Part<W>[] {
   const decoding = works.filter((work) => remaining(work) === 1).slice(0, limits.batchSize)
   const prefilling = works.filter((work) => remaining(work) > 1)
@@ -44,15 +50,21 @@ function prefillTokens({ prefillTokensPerMs: speed }: BatchLimits, isShared: boo
   return Math.max(count, prefersEfficient ? EFFICIENT_TOKENS : LEAST_TOKENS)
 }
 
-/** Divides the room equally; work that needs less leaves the rest to the others. */
+/** The shortest prompts first. A part is for the one that has waited longest, or it would never end while shorter ones come. */
 function shareRoom<W extends Plannable>(works: readonly W[], room: number): Part<W>[] {
-  const byNeed = [...works].sort((a, b) => need(a) - need(b))
-  let left = room
-  return byNeed.flatMap((work, index) => {
-    const count = Math.min(need(work), Math.ceil(left / (byNeed.length - index)))
-    left -= count
-    return count > 0 ? [{ work, count }] : []
-  })
+  const [oldest] = works
+  if (oldest === undefined) return []
+  const kept = Math.min(need(oldest), Math.ceil(room * OLDEST_SHARE))
+  let left = room - kept
+  const parts = works
+    .toSorted((a, b) => need(a) - need(b))
+    .map((work) => {
+      const own = work === oldest ? kept : 0
+      const more = Math.min(need(work) - own, left)
+      left -= more
+      return { work, count: own + more }
+    })
+  return parts.filter(({ count }) => count > 0)
 }
 
 const remaining = (work: Plannable): number => work.tokens.length - work.done
