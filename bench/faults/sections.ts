@@ -144,6 +144,7 @@ const standbyFinding = (withStandby: boolean, kills: readonly StandbyKill[]): Fi
       'pause median, s': rounded(quantile(pauses, 0.5)),
       'p95, s': rounded(quantile(pauses, 0.95)),
       'longest, s': rounded(Math.max(...pauses)),
+      'standbys had followed': kills.filter(({ hadFollowed }) => hadFollowed).length,
       'by standbys': kills.filter(({ byStandby }) => byStandby).length,
     },
   }
@@ -155,6 +156,8 @@ export async function standby(kills: number, seed: number, model: string): Promi
     model,
     replicas: 2,
     relay: { latencyMs: lineMs / 2 },
+    // Room for the sessions of all three answers on one server, and plenty beside them: without that there are no standbys.
+    cacheTokens: 65_536,
     extra: ['--inference_max_length', '8192'],
     onProgress: console.error,
   })

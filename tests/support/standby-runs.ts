@@ -13,7 +13,10 @@ const fewestTokens = 6
 
 /** The link to a server is cut like the connections of a killed process: they are reset, and new ones are refused. */
 export interface StandbyKill {
+  /** The answer is one with standbys, where there is room for them. */
   readonly withStandby: boolean
+  /** Standbys of all hops had followed. */
+  readonly hadFollowed: boolean
   /** Tokens of the session when the link was cut. */
   readonly position: number
   /** From the kill to the next token. */
@@ -91,7 +94,11 @@ export async function standbyRun(options: StandbyRunOptions): Promise<readonly S
   const begin = async (engine: SwarmEngine) => {
     const { model, prompt } = await longModel(engine, options, answers)
     const maxLength = options.history + 2 * mostTokens
-    return { engine, answer: answers.use(new ReadAnswer(await model.openSession({ maxLength }), prompt)) }
+    return {
+      engine,
+      withStandby: engine === warm,
+      answer: answers.use(new ReadAnswer(await model.openSession({ maxLength }), prompt)),
+    }
   }
   const undisturbed = await begin(cold)
   const both = [await begin(warm), await begin(cold)]
@@ -117,16 +124,17 @@ async function longModel(
 
 interface Subject {
   readonly engine: SwarmEngine
+  readonly withStandby: boolean
   readonly answer: ReadAnswer
 }
 
 async function killOnce(
-  { engine, answer }: Subject,
+  { engine, withStandby, answer }: Subject,
   undisturbed: ReadAnswer,
   { swarm, random }: StandbyRunOptions,
 ): Promise<StandbyKill> {
   const [from, hadFailovers] = [answer.ids.length, answer.session.route!().failovers.length]
-  const withStandby = await followed(answer)
+  const hadFollowed = await followed(answer)
   const stepMs = middleOf(answer.stepsMs.slice(from + 1))
   const { hops } = answer.session.route!()
   const { peer } = hops[Math.floor(random() * hops.length)]!
@@ -150,7 +158,7 @@ async function killOnce(
   while (undisturbed.ids.length < answer.ids.length) await undisturbed.next()
   const identical = answer.ids.every((id, i) => id === undisturbed.ids[i])
   const byStandby = answer.session.route!().failovers.at(-1)!.byStandby ?? false
-  return { withStandby, position, pauseMs, stepMs, identical, byStandby }
+  return { withStandby, hadFollowed, position, pauseMs, stepMs, identical, byStandby }
 }
 
 /** Reads on until standbys of all hops have followed; without standbys, for a few tokens. */
