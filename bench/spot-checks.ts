@@ -5,7 +5,7 @@
 // native-q8_0 without Python, with keys and values of 16 bits. Exits with 1 after a false alarm, or if an honest server is taken for the liar.
 import { parseArgs } from 'node:util'
 import { aspects } from '../packages/petals/src/audit/difference.ts'
-import { spansOf, startSwarm } from '../swarm/swarm.ts'
+import { startSwarm } from '../swarm/swarm.ts'
 import { startNativeProcess } from '../tests/interop/support/native-server.ts'
 import { openSwarmEngine } from '../tests/interop/support/swarm-engine.ts'
 import { answerUntil, checkLogger, lieRun, lies, type LieRun } from '../tests/support/spot-check-runs.ts'
@@ -36,9 +36,10 @@ await using swarm = await startSwarm({
   canLie: true,
   onProgress: console.error,
 })
+const spans = [...swarm.servers]
 await using replicas = new AsyncDisposableStack()
 for (const [i, kind] of others.entries()) {
-  for (const { start, end } of spansOf(swarm.blocks, Math.ceil(swarm.blocks / 2), 1)) {
+  for (const { start, end } of spans) {
     const name = `replica-${i + 1}`
     if (kind.dtype) await swarm.add({ start, end, name, dtype: kind.dtype })
     else

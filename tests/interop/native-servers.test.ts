@@ -6,8 +6,7 @@ import { ToyEngine } from '../../packages/blocks/src/fixtures/toy-engine.ts'
 import { startBlockServer, type BlockServer } from '../../packages/blocks/src/server/block-server.ts'
 import { runToyBlocks, toyBlocks } from '../../packages/petals/src/testing/toy-block.ts'
 import { ensureModel, findModel } from '../../swarm/models.ts'
-import { python, rootFolder } from '../../swarm/paths.ts'
-import { run } from '../../swarm/run.ts'
+import { runPetalsClient } from './support/python-client.ts'
 
 // The server without Python against Petals' own programs. Its engine computes toy blocks here, so that every output is known.
 
@@ -102,10 +101,7 @@ describe("Petals' client on servers without Python, in a swarm that they started
       steps,
       repeats,
     }
-    const script = path.join(rootFolder, 'tests/interop/native_servers.py')
-    const compat = path.join(rootFolder, 'packages/contribute/python')
-    const input = JSON.stringify(request)
-    result = JSON.parse(await run(python, [script, compat], { input, timeoutMs: 180_000 })) as ClientResult
+    result = await runPetalsClient<ClientResult>('native_servers.py', request)
   })
 
   it('runs a session over both of them, with a part of the blocks of the second', () => {

@@ -69,12 +69,11 @@ export class FaultHarness implements AsyncDisposable {
     this.subject = subject
     this.#required = required ?? replicas
     this.#random = seededBits(seed)
-    const isNative = ({ name }: SwarmServer): boolean => name.startsWith('native')
-    this.#replace = (server) => {
+    const native = new Set<SwarmServer>()
+    this.#replace = async (server) => {
       const { start, end } = server
-      return replaceBy === 'the other kind' && !isNative(server)
-        ? addNativeServer(swarm, model, { start, end })
-        : swarm.add({ start, end })
+      if (replaceBy !== 'the other kind' || native.has(server)) await swarm.add({ start, end })
+      else native.add(await addNativeServer(swarm, model, { start, end }))
     }
   }
 

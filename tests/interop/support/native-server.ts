@@ -10,6 +10,7 @@ import {
 } from '@petals-chat/blocks'
 import type { BlockRange } from '@petals-chat/petals/protocol'
 import { findModel, type SwarmModel } from '../../../swarm/models.ts'
+import type { SwarmServer } from '../../../swarm/server.ts'
 import type { Swarm } from '../../../swarm/swarm.ts'
 import { folderFiles } from '../../support/folder-files.ts'
 
@@ -86,7 +87,7 @@ export async function addNativeServer(
   swarm: Swarm,
   model: string,
   { start, end }: BlockRange,
-): Promise<void> {
+): Promise<SwarmServer> {
   const { modelFolder, servers } = swarm
   const name = `native-${servers.length}`
   const initialPeers = servers.filter(({ running }) => running()).map(({ multiaddr }) => multiaddr)
@@ -95,7 +96,7 @@ export async function addNativeServer(
   const [multiaddr] = server.addresses
   let running = true
   void server.exited.then(() => (running = false))
-  swarm.adopt({
+  const adopted: SwarmServer = {
     name,
     peerId: server.peer,
     multiaddr: multiaddr!,
@@ -109,5 +110,7 @@ export async function addNativeServer(
     signal: (signal) => void (running && process.kill(server.pid, signal)),
     lie: () => Promise.reject(new Error('A server without Python does not lie.')),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-  })
+  }
+  swarm.adopt(adopted)
+  return adopted
 }

@@ -24,9 +24,13 @@ export interface ChainAnswers {
 }
 
 /** Answers of Petals' own client on each chain, and those of transformers. */
-export async function answersOfPython(request: ChainRequest): Promise<ChainAnswers> {
-  const script = path.join(rootFolder, 'tests/interop/mixed_chains.py')
+export const answersOfPython = (request: ChainRequest): Promise<ChainAnswers> =>
+  runPetalsClient<ChainAnswers>('mixed_chains.py', request)
+
+/** Runs a script of this folder that uses Petals' own client; it reads the request and writes the result as JSON. */
+export async function runPetalsClient<Result>(script: string, request: object): Promise<Result> {
+  const file = path.join(rootFolder, 'tests/interop', script)
   const compat = path.join(rootFolder, 'packages/contribute/python')
-  const output = await run(python, [script, compat], { input: JSON.stringify(request), timeoutMs: 180_000 })
-  return JSON.parse(output) as ChainAnswers
+  const output = await run(python, [file, compat], { input: JSON.stringify(request), timeoutMs: 180_000 })
+  return JSON.parse(output) as Result
 }
