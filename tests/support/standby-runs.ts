@@ -11,6 +11,9 @@ const fewLacking = 40
 const mostTokens = 1000
 const fewestTokens = 6
 
+/** Tokens that a kill takes, about: until the standbys have followed, and until the server is back. */
+const tokensPerKill = 40
+
 /** The link to a server is cut like the connections of a killed process: they are reset, and new ones are refused. */
 export interface StandbyKill {
   /** The answer is one with standbys, where there is room for them. */
@@ -70,6 +73,8 @@ export interface StandbyRunOptions {
   /** Length of the prompt, tokens. */
   readonly history: number
   readonly kills: number
+  /** Kills without standbys, which are slow: all of the history is computed again. */
+  readonly comparisons: number
   /** Numbers 0 … 1. */
   readonly random: () => number
   readonly onKill?: (kill: StandbyKill) => void
@@ -80,7 +85,7 @@ export interface StandbyRunOptions {
  * again, and mended. Both must have the tokens of an undisturbed answer, which is made first.
  */
 export async function standbyRun(options: StandbyRunOptions): Promise<readonly StandbyKill[]> {
-  const { swarm, model, kills } = options
+  const { swarm, model, kills, comparisons } = options
   const open = (standby: 'auto' | 'off') =>
     openSwarmEngine(swarm, model, {
       standby,
@@ -93,7 +98,7 @@ export async function standbyRun(options: StandbyRunOptions): Promise<readonly S
   await using answers = new AsyncDisposableStack()
   const begin = async (engine: SwarmEngine) => {
     const { model, prompt } = await longModel(engine, options, answers)
-    const maxLength = options.history + 2 * mostTokens
+    const maxLength = sessionLength(options)
     return {
       engine,
       withStandby: engine === warm,
@@ -101,25 +106,31 @@ export async function standbyRun(options: StandbyRunOptions): Promise<readonly S
     }
   }
   const undisturbed = await begin(cold)
-  const both = [await begin(warm), await begin(cold)]
+  const subjects = [
+    { ...(await begin(warm)), kills },
+    { ...(await begin(cold)), kills: comparisons },
+  ]
   const found: StandbyKill[] = []
-  while (found.length < 2 * kills)
-    for (const each of both) {
-      found.push(await killOnce(each, undisturbed.answer, options))
+  for (let round = 0; round < Math.max(kills, comparisons); round++)
+    for (const subject of subjects.filter((each) => round < each.kills)) {
+      found.push(await killOnce(subject, undisturbed.answer, options))
       options.onKill?.(found.at(-1)!)
     }
   return found
 }
 
+const sessionLength = ({ history, kills }: StandbyRunOptions): number =>
+  history + 2 * mostTokens + kills * tokensPerKill
+
 async function longModel(
   { engine, spec }: SwarmEngine,
-  { history }: StandbyRunOptions,
+  options: StandbyRunOptions,
   resources: AsyncDisposableStack,
 ): Promise<{ readonly model: Model; readonly prompt: readonly TokenId[] }> {
-  const model = resources.use(await engine.load({ ...spec, maxSessionLength: history + 2 * mostTokens }))
+  const model = resources.use(await engine.load({ ...spec, maxSessionLength: sessionLength(options) }))
   const story = 'Once upon a time there was a little dragon who lived in a cave near a small village. '
-  const prompt = model.tokenizer.encode(story.repeat(history / 16), { addSpecialTokens: true })
-  return { model, prompt: prompt.slice(0, history) }
+  const prompt = model.tokenizer.encode(story.repeat(options.history / 16), { addSpecialTokens: true })
+  return { model, prompt: prompt.slice(0, options.history) }
 }
 
 interface Subject {
