@@ -1,18 +1,34 @@
-// npm run bench:start [-- ROUNDS]
+// npm run bench:start [-- ROUNDS] [--swarm]
 //
 // How long the built command takes until it listens: the bundle, and the packages from which it was bundled, in turns. No model
-// is loaded. Wall clock and CPU time of the process, medians and quartiles.
+// is loaded. With --swarm, the default model is one of a swarm on loopback, and the time is that until a chat can begin. Wall
+// clock and CPU time of the process, medians and quartiles.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { freePort } from '@petals-chat/engine/testing'
+import { startSwarm } from '../swarm/swarm.ts'
 import { processCpuSeconds } from './support/process-cpu.ts'
 import { median, quartiles } from './support/statistics.ts'
 
-const rounds = Number(process.argv[2] ?? 9)
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { swarm: { type: 'boolean', default: false } },
+})
+const rounds = Number(positionals[0] ?? 9)
+await using swarm = values.swarm
+  ? await startSwarm({ model: 'SmolLM2-135M-Instruct', onProgress: console.error })
+  : undefined
+const models = swarm
+  ? [
+      ...['--swarm', swarm.initialPeers.join()],
+      ...['--model', `petals:${swarm.modelFolder}`, '--dht-prefix', swarm.dhtPrefix],
+    ]
+  : ['--preload', 'none']
 const command = fileURLToPath(new URL('../packages/cli/', import.meta.url))
 const dist = new URL('../packages/cli/dist/bin.js', import.meta.url).href
 const compileCache = `process.getBuiltinModule('node:module').enableCompileCache()`
@@ -34,7 +50,7 @@ const environment = { ...process.env, XDG_DATA_HOME: home, XDG_CACHE_HOME: home,
 async function start(args: readonly string[]): Promise<{ readonly ms: number; readonly cpuMs: number }> {
   const port = await freePort()
   const startedAt = performance.now()
-  const child = spawn(process.execPath, [...args, 'serve', '--port', String(port), '--preload', 'none'], {
+  const child = spawn(process.execPath, [...args, 'serve', '--port', String(port), ...models], {
     stdio: 'ignore',
     env: environment,
   })
@@ -42,8 +58,7 @@ async function start(args: readonly string[]): Promise<{ readonly ms: number; re
   try {
     for (;;) {
       if (child.exitCode !== null) throw new Error(`The command ended with ${child.exitCode}.`)
-      const isUp = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined)
-      if (isUp?.ok) break
+      if (await isReady(`http://127.0.0.1:${port}`).catch(() => false)) break
       await new Promise((resolve) => setTimeout(resolve, 2))
     }
     const ms = performance.now() - startedAt
@@ -52,6 +67,15 @@ async function start(args: readonly string[]): Promise<{ readonly ms: number; re
     child.kill('SIGTERM')
     await exited
   }
+}
+
+/** Alive is enough without a model. */
+async function isReady(url: string): Promise<boolean> {
+  if (!swarm) return (await fetch(`${url}/healthz`)).ok
+  const { data } = (await (await fetch(`${url}/v1/models`)).json()) as {
+    readonly data: readonly { readonly state: string }[]
+  }
+  return data[0]!.state === 'ready'
 }
 
 const results = Object.keys(ways).map((name) => ({ name, ms: [] as number[], cpuMs: [] as number[] }))
@@ -70,6 +94,6 @@ try {
 for (const { name, ms, cpuMs } of results) {
   const [low, high] = quartiles(ms)
   console.log(
-    `${name}: listens after ${median(ms).toFixed(0)} ms (${low.toFixed(0)} … ${high.toFixed(0)}), ${median(cpuMs).toFixed(0)} ms of CPU`,
+    `${name}: ${swarm ? 'a chat can begin' : 'listens'} after ${median(ms).toFixed(0)} ms (${low.toFixed(0)} … ${high.toFixed(0)}), ${median(cpuMs).toFixed(0)} ms of CPU`,
   )
 }
