@@ -68,7 +68,8 @@ describe('petals-chat', () => {
     [['config', 'chek'], /unknown command 'chek'\s+\(Did you mean check\?\)/],
     [['--prot', '1'], /unknown option '--prot'\s+\(Did you mean --port\?\)/],
     [['--port'], /argument missing/],
-    [['models', 'info'], /missing required argument 'model'/],
+    [['models', 'info'], /missing required argument 'model'\s+See petals-chat models info --help\./],
+    [['contribute', '--swram', 'new'], /Did you mean --swarm\?\)\s+See petals-chat contribute --help\./],
     [
       ['chat', '--temperature', 'hot', 'hi'],
       /--temperature: 'hot' is not allowed; it must be a number, 0 or more\./,

@@ -36,7 +36,6 @@ export function createProgram(context: ProgramContext, onExit: (code: number) =>
     .configureOutput({
       writeOut: (text) => terminal.write(text),
       writeErr: (text) => terminal.noteStream.write(text),
-      outputError: (text, write) => write(`${text.trim()}\nSee petals-chat --help.\n`),
     })
     .configureHelp({ showGlobalOptions: true, helpWidth: Math.min(110, terminal.columns) })
     .version(version, '-V, --version', 'print the version')
@@ -59,7 +58,17 @@ export function createProgram(context: ProgramContext, onExit: (code: number) =>
   addSwarmCommands(program.command('swarm').description('show the Petals swarm'), run)
   addServiceCommands(program.command('service').description('start the server by itself, for this user'), run)
   addConfigCommands(program.command('config').description('check and print the configuration'), run)
+  nameOwnHelp(program)
   return program
+}
+
+/** Lets each command name its own help after a mistake in its arguments. */
+function nameOwnHelp(command: Command, parents = ''): void {
+  const name = `${parents}${command.name()}`
+  command.configureOutput({
+    outputError: (text, write) => write(`${text.trim()}\nSee ${name} --help.\n`),
+  })
+  for (const each of command.commands) nameOwnHelp(each, `${name} `)
 }
 
 function addCommands(program: Command, run: Run): void {
@@ -103,7 +112,10 @@ function addCommands(program: Command, run: Run): void {
 function addContributeCommand(program: Command, run: Run): void {
   const command = program
     .command('contribute')
-    .argument('<model>', 'a repository of the Hub (owner/repo), a folder, or a configured model')
+    .argument(
+      '[model]',
+      'a repository of the Hub (owner/repo), a folder, a GGUF file, or a configured model; default: the model of the configuration, or the only one of the swarm',
+    )
     .description('share this machine: serve blocks of a model in a Petals swarm')
   for (const [flag, summary] of contributeFlags) command.option(flag, summary)
   const shown = /^--(config|offline)$/

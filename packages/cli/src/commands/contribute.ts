@@ -38,7 +38,7 @@ function describe(terminal: Terminal, preparation: Preparation): void {
 function describeStart(terminal: Terminal, preparation: Preparation): void {
   if (preparation.engine === 'python')
     terminal.out(`\nThe server would be started by:\n  ${serverCommand(preparation)}`)
-  else terminal.out('\nNothing was downloaded or started: leave out --dry-run to serve the blocks.')
+  else terminal.out('\nNothing was started: leave out --dry-run to serve the blocks.')
 }
 
 /** Serves until SIGINT, SIGTERM or the end of the terminal; a second signal ends it at once. */

@@ -90,7 +90,6 @@ describe('petals-chat contribute', () => {
     [['./my-model', '--swarm', '10.1.2.3:1'], 2, /must be a multiaddr/],
     [['./my-model', '--environment', '.', '--swarm', 'new'], 1, /The Python environment .* can't be used/],
     [['org/not-here', '--offline'], 1, /org\/not-here/],
-    [[], 2, /missing required argument 'model'/],
   ])('refuses %j in words', async (args, expected, words) => {
     const device = args.includes('--device') ? [] : ['--device', 'cpu']
     const { code, stdout, stderr } = await contribute([...args, '--dry-run', ...device])

@@ -13,6 +13,7 @@ import { withAddressTimeouts, type AddressTimeouts } from './address-timeouts.ts
 import { AddressPolicy, maxAddressesPerPeer, type PrivateAddresses } from './address-policy.ts'
 import { boundedYamux } from './bounded-yamux.ts'
 import { freshIdentity } from './identity.ts'
+import { dialReasons } from './dial-reasons.ts'
 import { JoinTime } from './join-time.ts'
 import { KadPeerRouting } from './kad-peer-routing.ts'
 import { lazyWebSockets } from './lazy-websockets.ts'
@@ -176,12 +177,11 @@ export class Libp2pTransport implements SwarmTransport {
       await Promise.any(peers.map((peer) => this.#connectInitial(peer, signal)))
     } catch (cause) {
       signal?.throwIfAborted()
-      const reasons = reasonsOf(cause).slice(0, maxReasons).join('; ')
       const who =
         peers.length === 1
           ? 'its only initial peer does not answer'
           : `none of its ${peers.length} initial peers answers`
-      throw new SwarmUnreachableError(`${who} (${reasons})`, { cause })
+      throw new SwarmUnreachableError(`${who} (${dialReasons(cause)})`, { cause })
     }
   }
 
@@ -192,7 +192,7 @@ export class Libp2pTransport implements SwarmTransport {
     const failAsUnreachable = (error: unknown): never => {
       options.signal?.throwIfAborted()
       if (error instanceof PeerUnreachableError || error instanceof ConnectionLostError) throw error
-      const reason = timeout.aborted ? `no answer within ${timeoutMs} ms` : reasonOf(error)
+      const reason = timeout.aborted ? `no answer within ${timeoutMs} ms` : dialReasons(error)
       throw new PeerUnreachableError(`Peer ${peer} can't be reached: ${reason}.`, { peer, cause: error })
     }
     const opening = { peer, protocol, signal, timeoutMs, onOpen: options.onOpen, failAsUnreachable }
@@ -338,17 +338,3 @@ const withPeerId = (address: Multiaddr, peer: Libp2pPeerId): Multiaddr =>
   address.toString().endsWith(`/p2p/${peer.toString()}`)
     ? address
     : address.encapsulate(`/p2p/${peer.toString()}`)
-
-/** Reasons of unreachable peers in one error message, at most. */
-const maxReasons = 3
-
-const reasonsOf = (cause: unknown): readonly string[] => [
-  ...new Set(cause instanceof AggregateError ? cause.errors.map(reasonOf) : [reasonOf(cause)]),
-]
-
-const reasonOf = (error: unknown): string =>
-  error instanceof AggregateError
-    ? error.errors.map(reasonOf).join(', ')
-    : error instanceof Error
-      ? error.message.replace(/\.$/, '')
-      : String(error)

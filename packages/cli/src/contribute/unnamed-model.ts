@@ -1,0 +1,82 @@
+import { joinCommand, type JoinTarget } from '@petals-chat/contribute'
+import { connectSwarm, type SwarmModel } from '@petals-chat/petals/client'
+import { isPublicSwarm } from '@petals-chat/petals/config'
+import type { LoadedConfig } from '../config/load.ts'
+import { CommandError, exitCodes } from '../exit-codes.ts'
+import { launcher } from '../launcher.ts'
+import type { ContributeRequest } from './request.ts'
+
+type Swarm = LoadedConfig['config']['swarm']
+
+/** Returns the models that servers of a swarm have registered. @throws Error if no peer answers */
+export type ListModels = (swarm: Swarm) => Promise<readonly SwarmModel[]>
+
+/** The swarm's peers may be away: then the command must say so soon. */
+const answerWithinMs = 20_000
+
+/** More would fill the terminal: the public swarm has had dozens. */
+const mostListed = 12
+
+async function askSwarm(swarm: Swarm): Promise<readonly SwarmModel[]> {
+  const signal = AbortSignal.timeout(answerWithinMs)
+  await using client = await connectSwarm({ ...swarm, initialPeers: [...swarm.initialPeers] }, { signal })
+  return await client.listModels({ signal })
+}
+
+/**
+ * Chooses the model of a command line that names none: the swarm's model of the configuration; else, for a new swarm, the
+ * first model of the configuration that is not on another server; else the only model that the swarm's servers have
+ * registered, if they took it from the Hub.
+ * @returns its name, as `findContributedModel` takes it
+ * @throws CommandError with the commands to choose from, if that leaves several models or none
+ */
+export async function nameOfUnnamedModel(
+  { config }: Pick<LoadedConfig, 'config'>,
+  { startsSwarm }: Pick<ContributeRequest, 'startsSwarm'>,
+  listModels: ListModels = askSwarm,
+): Promise<string> {
+  const configured = config.models.filter(({ engine }) => engine === 'petals').map(({ id }) => id)
+  if (configured.length === 1) return configured[0]!
+  if (configured.length > 1)
+    throw unnamed(`The configuration has several models of a swarm: ${configured.join(', ')}`)
+  if (startsSwarm) {
+    const first = config.models.find(({ engine }) => engine !== 'upstream')
+    if (first !== undefined) return first.id
+    throw unnamed('The configuration has no model with files on this machine')
+  }
+  return onlyModelOf(config.swarm, listModels)
+}
+
+async function onlyModelOf(swarm: Swarm, listModels: ListModels): Promise<string> {
+  const isPublic = isPublicSwarm(swarm.initialPeers)
+  const where = isPublic ? 'The public swarm' : 'The swarm'
+  const found = await listModels(swarm).catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw unnamed(`${where} could not be asked which models it has: ${reason}`)
+  })
+  const repositories = found.map(repositoryOf)
+  if (found.length === 1 && repositories[0] !== undefined) return repositories[0]
+  if (found.length === 0) throw unnamed(`${where} has no model whose name its servers publish`)
+  const target = (model: SwarmModel): JoinTarget => ({
+    model: repositoryOf(model),
+    swarm: isPublic ? 'public' : swarm.initialPeers,
+    dhtPrefix: repositoryOf(model) === undefined ? model.dhtPrefix : undefined,
+  })
+  const commands = found.slice(0, mostListed).map((model) => joinCommand(launcher(), target(model)))
+  throw unnamed(
+    `${where} has ${found.length === 1 ? 'one model, which its servers read from files of their own' : 'several models'}`,
+    found.length > mostListed ? [...commands, '…'] : commands,
+  )
+}
+
+/** Servers register the page of a repository. That is a stranger's text: only the plain name of a repository is used. */
+function repositoryOf({ repository }: SwarmModel): string | undefined {
+  const name = URL.parse(repository ?? '')?.pathname.slice(1)
+  return name !== undefined && /^\w[\w.-]*\/\w[\w.-]*$/.test(name) ? name : undefined
+}
+
+const unnamed = (reason: string, commands: readonly string[] = []): CommandError =>
+  new CommandError(
+    `${reason.replace(/\.$/, '')}. Name the model to serve (MODEL): a repository of the Hub (owner/repo), a folder with config.json and the weights, or a GGUF file.${commands.map((command) => `\n  ${command}`).join('')}`,
+    exitCodes.usage,
+  )
