@@ -3,6 +3,7 @@ import type { Command, LoadCommand, Message } from '../protocol.ts'
 import { calibrate } from './calibrate.ts'
 import { Job } from './job.ts'
 import { KvPool } from './kv-pool.ts'
+import { findLongKernels } from './long-kernels.ts'
 import { openBlocks } from './open-blocks.ts'
 import { selfCheck } from './self-check.ts'
 import { StepRunner } from './step-runner.ts'
@@ -48,7 +49,11 @@ export class BlockWorker {
     onProgress(0) // the self-check has passed
     const opened = await openBlocks(ggml, command, onProgress)
     const { backend, loaded, weightBytes, cacheBytes } = opened
-    const runner = new StepRunner(backend, loaded)
+    const longSteps =
+      settings.device === 'cpu'
+        ? await findLongKernels(backend, settings.libraries, mainType(command.tensors))
+        : undefined
+    const runner = new StepRunner(backend, loaded, longSteps)
     const pool = new KvPool(backend, loaded, settings.cacheTokens)
     const threads = await calibrate(runner, pool, { blocks, threads: settings.threads })
     runner.setThreads(threads)
@@ -106,4 +111,14 @@ export class BlockWorker {
   #fail(request: number, error: unknown): void {
     this.#send({ type: 'failed', request, text: error instanceof Error ? error.message : String(error) })
   }
+}
+
+/** The type that most weights have. */
+function mainType(tensors: LoadCommand['tensors']): number {
+  const weights = new Map<number, number>()
+  for (const { type, shape } of tensors) {
+    const count = shape.reduce((product, size) => product * size, 1)
+    weights.set(type, (weights.get(type) ?? 0) + count)
+  }
+  return [...weights].reduce((a, b) => (b[1] > a[1] ? b : a))[0]
 }

@@ -63,10 +63,15 @@ const tolerances = { f32: 1e-4, q8_0: 3e-2 } as const
 /**
  * Computes a known block on known inputs and compares the result with the stored one: a library whose functions mean something
  * else, or a device that computes wrongly, is found before a model is loaded.
+ * @param library of the device, in place of the one that llama.cpp prefers
  * @throws Error that says how far the results are apart
  */
-export async function selfCheck(ggml: Ggml, device: EngineSettings['device']): Promise<void> {
-  using backend = new Backend(ggml, device)
+export async function selfCheck(
+  ggml: Ggml,
+  device: EngineSettings['device'],
+  library?: string,
+): Promise<void> {
+  using backend = new Backend(ggml, device, library)
   await check(backend, 'f32', device === 'cpu' ? 'f32' : 'f16')
   await check(backend, 'q8_0', 'f16')
 }

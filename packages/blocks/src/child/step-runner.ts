@@ -1,4 +1,3 @@
-import process from 'node:process'
 import type { Backend } from '../graph/backend.ts'
 import type { GraphRow, LoadedBlocks, StepGraph, StepInputs } from '../graph/step-graph.ts'
 import { cellStep } from '../model/cells.ts'
@@ -6,6 +5,7 @@ import type { ThreadRange, Threads } from '../protocol.ts'
 import { wouldShareCores } from './busy-cores.ts'
 import { GraphCache } from './graph-cache.ts'
 import type { SessionCache } from './kv-pool.ts'
+import { startTimer } from './step-time.ts'
 import { StepWatch } from './step-watch.ts'
 import { ThreadChooser, type StepTime, type StepWork, type ThreadChoice } from './thread-chooser.ts'
 
@@ -28,6 +28,12 @@ export interface StepRun {
   readonly prompts?: Float32Array | undefined
 }
 
+interface Attempt {
+  readonly work: StepWork
+  readonly choice: ThreadChoice
+  readonly backend: Backend
+}
+
 /** Lengths that graphs read are multiples of it, so that a graph serves this many steps. */
 const lengthStep = 2 * cellStep
 
@@ -38,16 +44,19 @@ const oneThread = { usual: 1, most: 1 }
 
 /** Computes steps of any sessions, one at a time, with as many threads as are of use at the moment. */
 export class StepRunner implements Disposable {
-  readonly #backend: Backend
+  readonly #backends: Readonly<Record<keyof Threads, Backend>>
   readonly #graphs: GraphCache
   readonly #loaded: LoadedBlocks
   readonly #watch = new StepWatch()
   #choosers = choosersFor({ decode: oneThread, prefill: oneThread })
-  #threadsInUse = 0
+  readonly #threadsInUse = new Map<Backend, number>()
 
-  /** It computes with one thread until `setThreads` allows more. */
-  constructor(backend: Backend, loaded: LoadedBlocks) {
-    this.#backend = backend
+  /**
+   * It computes with one thread until `setThreads` allows more.
+   * @param longSteps what computes steps of many tokens, in the same memory
+   */
+  constructor(backend: Backend, loaded: LoadedBlocks, longSteps = backend) {
+    this.#backends = { decode: backend, prefill: longSteps }
     this.#loaded = loaded
     this.#graphs = new GraphCache(backend, loaded)
   }
@@ -91,10 +100,12 @@ export class StepRunner implements Disposable {
 
   /** A step that was stopped writes the same keys and values again when it is computed anew. */
   async #compute(graph: StepGraph, inputs: StepInputs, work: StepWork): Promise<Float32Array> {
-    const chooser = this.#choosers[work.tokens < prefillTokens ? 'decode' : 'prefill']
+    const kind = work.tokens < prefillTokens ? 'decode' : 'prefill'
+    const chooser = this.#choosers[kind]
     for (;;) {
       const choice = chooser.choose(work)
-      const { outputs, time } = await this.#attempt(graph, inputs, { work, choice })
+      const attempt = { work, choice, backend: this.#backends[kind] }
+      const { outputs, time } = await this.#attempt(graph, inputs, attempt)
       chooser.report(work, choice, time)
       if (outputs) return outputs
     }
@@ -103,20 +114,19 @@ export class StepRunner implements Disposable {
   async #attempt(
     graph: StepGraph,
     inputs: StepInputs,
-    { work, choice: { threads, limitMs } }: { readonly work: StepWork; readonly choice: ThreadChoice },
+    { work, choice: { threads, limitMs }, backend }: Attempt,
   ): Promise<{ readonly outputs: Float32Array | undefined; readonly time: StepTime }> {
-    this.#useThreads(threads)
-    const [startedAt, cpuBefore] = [performance.now(), process.cpuUsage()]
-    const outputs = await this.#watch.timed({ ...work, threads }, () => graph.run(inputs, limitMs))
-    const ms = performance.now() - startedAt
-    const undisturbedMs = Math.min(ms, cpuMsSince(cpuBefore) / threads)
-    return { outputs, time: { ms, undisturbedMs, isStopped: outputs === undefined } }
+    this.#useThreads(backend, threads)
+    const elapsed = startTimer(threads)
+    const options = { backend, limitMs }
+    const outputs = await this.#watch.timed({ ...work, threads }, () => graph.run(inputs, options))
+    return { outputs, time: { ...elapsed(), isStopped: outputs === undefined } }
   }
 
-  #useThreads(threads: number): void {
-    if (threads === this.#threadsInUse) return
-    this.#backend.setThreads(threads)
-    this.#threadsInUse = threads
+  #useThreads(backend: Backend, threads: number): void {
+    if (threads === this.#threadsInUse.get(backend)) return
+    backend.setThreads(threads)
+    this.#threadsInUse.set(backend, threads)
   }
 }
 
@@ -124,14 +134,6 @@ function choosersFor({ decode, prefill }: Threads): Readonly<Record<keyof Thread
   const chooserFor = (range: ThreadRange): ThreadChooser =>
     new ThreadChooser(range, { isBusy: () => wouldShareCores(range.most) })
   return { decode: chooserFor(decode), prefill: chooserFor(prefill) }
-}
-
-/** CPU time of all threads: they spin while they wait for each other, so it grows as long as they have their cores. */
-function cpuMsSince(before: NodeJS.CpuUsage): number {
-  // Windows counts in ticks of 16 ms.
-  if (process.platform === 'win32') return Infinity
-  const { user, system } = process.cpuUsage(before)
-  return (user + system) / 1000
 }
 
 interface PlacedRow extends GraphRow {

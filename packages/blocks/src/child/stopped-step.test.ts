@@ -1,10 +1,10 @@
 import { findLlamaLibraries } from '@petals-chat/llama'
 import { afterAll, describe, expect, it } from 'vitest'
-import { Backend, DeviceTensors } from '../graph/backend.ts'
-import type { LoadedBlocks, StepGraph } from '../graph/step-graph.ts'
-import { kvSize, type BlockShape } from '../model/block-shape.ts'
-import { ggmlTypes } from '../model/ggml-types.ts'
+import { Backend } from '../graph/backend.ts'
+import type { StepGraph } from '../graph/step-graph.ts'
+import type { BlockShape } from '../model/block-shape.ts'
 import { openGgml } from '../native/ggml.ts'
+import { RandomBlocks } from '../testing/random-blocks.ts'
 import { GraphCache } from './graph-cache.ts'
 import { checkShape, checkValues, relativeError } from './self-check.ts'
 
@@ -21,54 +21,12 @@ const shape: BlockShape = {
 }
 const tokens = 256
 const cellCount = 1024
-const weights = [
-  ['attn_norm', [512, 1]],
-  ['attn_q', [512, 512]],
-  ['attn_k', [512, 256]],
-  ['attn_v', [512, 256]],
-  ['attn_output', [512, 512]],
-  ['ffn_norm', [512, 1]],
-  ['ffn_gate', [512, 2048]],
-  ['ffn_up', [512, 2048]],
-  ['ffn_down', [2048, 512]],
-] as const
-
 const resources = new DisposableStack()
 const backend = resources.use(new Backend(openGgml(findLlamaLibraries()!.folder), 'cpu'))
-const loaded = loadBlocks()
+const { loaded } = resources.use(new RandomBlocks(backend, shape, cellCount))
 const graphs = resources.use(new GraphCache(backend, loaded))
 const whole = graphFor(tokens, tokens)
 afterAll(() => resources.dispose())
-
-/** Blocks with the same random weights, each with a KV cache of its own that is full of random values. */
-function loadBlocks(): LoadedBlocks {
-  const { ggml } = backend
-  const f32 = ggmlTypes.f32
-  const stored = resources.use(
-    new DeviceTensors(
-      backend,
-      weights.map(([, of]) => ({ type: f32, shape: of })),
-    ),
-  )
-  for (const [index, [name, [inputs, outputs]]] of weights.entries()) {
-    const isNorm = name.endsWith('norm')
-    const values = checkValues(index, inputs * outputs).map((value) => (isNorm ? 1 + value / 4 : value / 8))
-    ggml.backend_tensor_set(stored.tensors[index]!, values, 0, values.byteLength)
-  }
-  const cells = { type: f32, shape: [kvSize(shape), cellCount] }
-  const cache = resources.use(new DeviceTensors(backend, Array(2 * shape.blocks).fill(cells)))
-  for (const [index, tensor] of cache.tensors.entries()) {
-    const values = checkValues(100 + index, kvSize(shape) * cellCount)
-    ggml.backend_tensor_set(tensor, values, 0, values.byteLength)
-  }
-  const byName = new Map(weights.map(([name], index) => [`${name}.weight`, stored.tensors[index]!]))
-  const blocks = Array.from({ length: shape.blocks }, (_, block) => ({
-    weights: byName,
-    keys: cache.tensors[2 * block]!,
-    values: cache.tensors[2 * block + 1]!,
-  }))
-  return { shape, blocks, ropeFactors: undefined, cacheElementBytes: 4 }
-}
 
 /** The graph of a sequence whose last tokens are computed. */
 function graphFor(count: number, kvLength: number): StepGraph {
@@ -78,7 +36,7 @@ function graphFor(count: number, kvLength: number): StepGraph {
 
 function run(threads: number, limitMs?: number): Promise<Float32Array | undefined> {
   backend.setThreads(threads)
-  return whole.run({ states: checkValues(99, tokens * shape.hiddenSize), positions: [0] }, limitMs)
+  return whole.run({ states: checkValues(99, tokens * shape.hiddenSize), positions: [0] }, { limitMs })
 }
 
 async function decode(threads: number, kvLength: number): Promise<Float32Array> {

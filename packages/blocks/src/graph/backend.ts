@@ -9,10 +9,14 @@ export class Backend implements Disposable {
   /** Its flag stops the graph that is being computed. */
   readonly #stop: Pointer
 
-  /** @throws Error if the machine has no such device, or the build no support for it */
-  constructor(ggml: Ggml, device: keyof typeof deviceType) {
+  /**
+   * @param library the library of a device, in place of the one that llama.cpp prefers
+   * @throws Error if the machine has no such device, or the build no support for it
+   */
+  constructor(ggml: Ggml, device: keyof typeof deviceType, library?: string) {
     this.ggml = ggml
-    this.handle = ggml.backend_init_by_type(deviceType[device], null)
+    this.handle =
+      library === undefined ? ggml.backend_init_by_type(deviceType[device], null) : deviceOf(ggml, library)
     if (!this.handle) throw new Error(`llama.cpp finds no ${device.toUpperCase()} that it can use.`)
     this.device = ggml.backend_dev_description(ggml.backend_get_device(this.handle))
     this.#stop = newContext(ggml, 0)
@@ -46,6 +50,12 @@ export class Backend implements Disposable {
     this.ggml.backend_free(this.handle)
     this.ggml.free(this.#stop)
   }
+}
+
+/** The first device of a library; 0 if this machine can't run it. */
+function deviceOf(ggml: Ggml, library: string): Pointer {
+  const registry = ggml.backend_load(library)
+  return registry ? ggml.backend_dev_init(ggml.backend_reg_dev_get(registry, 0), null) : 0
 }
 
 /** Tensors that stay on a device: weights, or a KV cache. */

@@ -55,6 +55,11 @@ export interface StepInputs {
   readonly prompts?: Float32Array | undefined
 }
 
+export interface RunOptions {
+  readonly backend?: Backend | undefined
+  readonly limitMs?: number | undefined
+}
+
 /** Nodes of a block of any kind without its sequences, and for each sequence. */
 const nodesOfBlock = 64
 const nodesOfRow = 8
@@ -115,8 +120,14 @@ export class StepGraph implements Disposable {
       throw new Error('There is too little memory for the step.')
   }
 
-  /** Computes the graph; the outputs are `[tokens, hidden]`, undefined if it was stopped after `limitMs`. */
-  async run({ states, positions, prompts }: StepInputs, limitMs?: number): Promise<Float32Array | undefined> {
+  /**
+   * Computes the graph; the outputs are `[tokens, hidden]`, undefined if it was stopped after `limitMs`.
+   * @param options.backend one with the same memory as that of the graph, which is the default
+   */
+  async run(
+    { states, positions, prompts }: StepInputs,
+    { backend = this.#backend, limitMs }: RunOptions = {},
+  ): Promise<Float32Array | undefined> {
     const { rows } = this.#plan
     const { shape } = this.#loaded
     const set = (tensor: Tensor, values: ArrayBufferView) =>
@@ -129,7 +140,7 @@ export class StepGraph implements Disposable {
     const { slidingWindow } = shape
     set(this.#mask, fillMask(maskRows, { slidingWindow, isAlibi: !shape.rope }))
     if (this.#prompts !== undefined && prompts) set(this.#prompts, prompts)
-    if (!(await this.#backend.compute(this.#graph, limitMs))) return undefined
+    if (!(await backend.compute(this.#graph, limitMs))) return undefined
     const output = new Float32Array(states.length)
     this.#ggml.backend_tensor_get(this.#output, output, 0, output.byteLength)
     return output

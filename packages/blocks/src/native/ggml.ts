@@ -80,6 +80,8 @@ const signatures = {
   ggml_backend_buffer_free: ['void', P],
   ggml_backend_get_device: [P, P],
   ggml_backend_dev_backend_reg: [P, P],
+  ggml_backend_reg_dev_get: [P, P, SIZE],
+  ggml_backend_dev_init: [P, P, 'void *'],
   ggml_backend_dev_description: ['str', P],
   ggml_backend_reg_get_proc_address: ['void *', P, 'str'],
   ggml_backend_free: ['void', P],
@@ -92,6 +94,7 @@ const signatures = {
 
 const registrySignatures = {
   ggml_backend_load_all_from_path: ['void', 'str'],
+  ggml_backend_load: [P, 'str'],
   ggml_backend_init_by_type: [P, 'int', 'str'],
 } as const satisfies Readonly<Record<string, Signature>>
 

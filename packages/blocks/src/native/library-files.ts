@@ -28,3 +28,10 @@ export function findLibraryFiles(folder: string): LibraryFiles {
   }
   return { folder, base: find('base'), registry: find('registry') }
 }
+
+/** Finds the CPU kernels for a set of instructions, by llama.cpp's name for it; undefined if the build has none. */
+export function findCpuLibrary(folder: string, variant: string): string | undefined {
+  const pattern = new RegExp(`^(lib)?ggml-cpu-${variant}(\\..*)?${ending}`)
+  const name = readdirSync(folder).find((each) => pattern.test(each))
+  return name === undefined ? undefined : path.join(folder, name)
+}
