@@ -178,6 +178,14 @@ describe('findContributedModel', () => {
     expect(await find('mine')).toMatchObject({ isLocal: true, spec: { dhtPrefix: 'my-prefix' } })
   })
 
+  it('knows the default model by its name, and a repository by its whole name', async () => {
+    expect(await find('SmolLM2-135M-Instruct')).toMatchObject({ isGguf: true })
+    expect(await find('HuggingFaceTB/SmolLM2-135M-Instruct')).toMatchObject({
+      isGguf: false,
+      source: { type: 'hub', repo: 'HuggingFaceTB/SmolLM2-135M-Instruct' },
+    })
+  })
+
   it('names a model of a folder in the swarm as Petals names a repository', async () => {
     const llama = readBlockModel(modelFiles['config.json'], 'x')
     const local = await find('my-model')

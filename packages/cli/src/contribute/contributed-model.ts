@@ -10,11 +10,11 @@ import {
   type LocalSource,
   type ModelSource,
 } from '@petals-chat/engine'
-import type { ModelStore } from '@petals-chat/hub'
+import { defaultModel, type ModelStore } from '@petals-chat/hub'
 import { expandHome } from '@petals-chat/hub/config'
 import { deriveDhtPrefix } from '@petals-chat/petals/config'
 import type { LoadedConfig } from '../config/load.ts'
-import type { ModelEntry } from '../config/schema.ts'
+import { modelEntrySchema, type ModelEntry } from '../config/schema.ts'
 import { CommandError, exitCodes } from '../exit-codes.ts'
 
 /** A model whose blocks this machine will serve. */
@@ -42,7 +42,7 @@ export async function findContributedModel(
   { config, baseFolder }: Pick<LoadedConfig, 'config' | 'baseFolder'>,
   workingDirectory: string,
 ): Promise<ContributedModel> {
-  const spec = config.models.find(({ id, aliases }) => id === text || aliases.includes(text))
+  const spec = [...config.models, defaultEntry].find((entry) => isNamed(entry, text))
   if (spec?.engine === 'upstream')
     throw new CommandError(
       `Another server runs the model '${spec.id}': it has no files here to serve to a swarm.`,
@@ -62,6 +62,13 @@ export async function findContributedModel(
     exitCodes.usage,
   )
 }
+
+/** Another machine joins by this model's name, whatever its configuration has. */
+const defaultEntry = modelEntrySchema.parse(defaultModel)
+
+/** A whole name of a repository means its own files, also where it is another name of an entry of a GGUF file. */
+const isNamed = ({ id, aliases, engine }: ModelEntry, text: string): boolean =>
+  id === text || (aliases.includes(text) && (engine === 'petals' || !text.includes('/')))
 
 async function kindOf(place: string): Promise<'folder' | 'file' | 'none'> {
   const found = await stat(place).catch(() => undefined)

@@ -7,6 +7,7 @@ import { CommandError } from '../exit-codes.ts'
 import { ProgressDisplay } from '../terminal/progress.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { version } from '../version.ts'
+import { repositoryOfPage } from './hub-page.ts'
 import { nativeServingWords } from './native-words.ts'
 import type { NativePreparation } from './prepare-native.ts'
 import { showWelcome, statusEveryMs } from './welcome.ts'
@@ -80,7 +81,8 @@ function explained(error: unknown): unknown {
 
 function serverOptions({ settings, model, opened, request }: NativePreparation) {
   const { swarm, dhtPrefix, blocks, reach, identityPath, publicName } = settings
-  const repository = model.isLocal || model.isGguf ? undefined : `https://huggingface.co/${model.model}`
+  const page = model.isGguf ? model.spec?.modelCard : `https://huggingface.co/${model.model}`
+  const repository = model.isLocal || repositoryOfPage(page) === undefined ? undefined : page
   return {
     model: { dhtPrefix, numBlocks: opened.shape.blocks, repository },
     blocks,

@@ -57,7 +57,8 @@ describe('the model of `petals-chat contribute` without a name', () => {
 
   it.each([
     'https://huggingface.co/org/model/tree/main',
-    'https://example.org/--config=/etc/passwd',
+    'https://huggingface.co/--config=/etc/passwd',
+    'https://example.org/org/model',
     'https://huggingface.co/../..',
     'https://huggingface.co/org/$(reboot)',
   ])('is not what a server of strangers registers as %s', async (page) => {

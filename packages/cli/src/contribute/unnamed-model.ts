@@ -4,6 +4,7 @@ import { isPublicSwarm } from '@petals-chat/petals/config'
 import type { LoadedConfig } from '../config/load.ts'
 import { CommandError, exitCodes } from '../exit-codes.ts'
 import { launcher } from '../launcher.ts'
+import { repositoryOfPage } from './hub-page.ts'
 import type { ContributeRequest } from './request.ts'
 
 type Swarm = LoadedConfig['config']['swarm']
@@ -54,25 +55,21 @@ async function onlyModelOf(swarm: Swarm, listModels: ListModels): Promise<string
     const reason = error instanceof Error ? error.message : String(error)
     throw unnamed(`${where} could not be asked which models it has: ${reason}`)
   })
-  const repositories = found.map(repositoryOf)
+  const repositories = found.map(({ repository }) => repositoryOfPage(repository))
   if (found.length === 1 && repositories[0] !== undefined) return repositories[0]
   if (found.length === 0) throw unnamed(`${where} has no model whose name its servers publish`)
-  const target = (model: SwarmModel): JoinTarget => ({
-    model: repositoryOf(model),
+  const target = ({ dhtPrefix }: SwarmModel, index: number): JoinTarget => ({
+    model: repositories[index],
     swarm: isPublic ? 'public' : swarm.initialPeers,
-    dhtPrefix: repositoryOf(model) === undefined ? model.dhtPrefix : undefined,
+    dhtPrefix: repositories[index] === undefined ? dhtPrefix : undefined,
   })
-  const commands = found.slice(0, mostListed).map((model) => joinCommand(launcher(), target(model)))
+  const commands = found
+    .slice(0, mostListed)
+    .map((model, index) => joinCommand(launcher(), target(model, index)))
   throw unnamed(
     `${where} has ${found.length === 1 ? 'one model, which its servers read from files of their own' : 'several models'}`,
     found.length > mostListed ? [...commands, '…'] : commands,
   )
-}
-
-/** Servers register the page of a repository. That is a stranger's text: only the plain name of a repository is used. */
-function repositoryOf({ repository }: SwarmModel): string | undefined {
-  const name = URL.parse(repository ?? '')?.pathname.slice(1)
-  return name !== undefined && /^\w[\w.-]*\/\w[\w.-]*$/.test(name) ? name : undefined
 }
 
 const unnamed = (reason: string, commands: readonly string[] = []): CommandError =>

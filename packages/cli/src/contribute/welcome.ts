@@ -1,8 +1,10 @@
 import { joinCommand, quoteWord } from '@petals-chat/contribute'
 import { formatModelSource } from '@petals-chat/engine'
+import { defaultModel } from '@petals-chat/hub'
 import { launcher } from '../launcher.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import type { ContributedModel } from './contributed-model.ts'
+import { repositoryOfPage } from './hub-page.ts'
 
 /** Interval of status lines where a line can't be redrawn; a line is printed only if it has changed. */
 export const statusEveryMs = 60_000
@@ -27,7 +29,8 @@ export function showWelcome(terminal: Terminal, place: JoinedPlace, statusLine: 
   terminal.status('')
   terminal.out(`\n${terminal.style('green', '✓')} ${statusLine}`)
   if (settings.swarm === 'public') return terminal.out('Ctrl+C leaves the swarm.')
-  const others = settings.swarm === 'new' ? addresses : [...addresses, ...settings.swarm]
+  const own = fromElsewhere(addresses)
+  const others = settings.swarm === 'new' ? own : [...own, ...settings.swarm]
   const target = {
     model: wordOf(model),
     swarm: others,
@@ -40,22 +43,35 @@ export function showWelcome(terminal: Terminal, place: JoinedPlace, statusLine: 
   terminal.out(
     `Once all ${blocks} blocks are held, chat with it:\n\n  ${chatCommand(start, place, others)}\n`,
   )
-  if (model.isGguf)
+  if (model.isGguf && repositoryOfPage(model.spec?.modelCard) === undefined)
     terminal.out(
       'A chat needs the embeddings and the tokenizer in the format of transformers: replace MODEL by the repository or folder that the GGUF was made of.\n',
     )
   terminal.out('Ctrl+C leaves the swarm.')
 }
 
+/** Addresses of the machine itself would be wrong on another one. They are kept if the server listens at no others. */
+function fromElsewhere(addresses: readonly string[]): readonly string[] {
+  const others = addresses.filter((address) => !/^\/(ip4\/127\.|ip6\/::1\/)/.test(address))
+  return others.length > 0 ? others : addresses
+}
+
 /** The model as `contribute` takes it. */
 function wordOf({ model, revision, source, isGguf, isLocal }: ContributedModel): string {
-  const isNamed = revision !== undefined || (isGguf && !isLocal)
-  return isNamed ? formatModelSource(source) : model
+  const written = formatModelSource(source)
+  if (written === defaultModel.source) return defaultModel.id
+  return revision !== undefined || (isGguf && !isLocal) ? written : model
+}
+
+/** A chat needs the embeddings and the tokenizer in the format of transformers: those of the model that a GGUF was made of. */
+function chatSource({ isGguf, source, spec }: ContributedModel): string {
+  if (!isGguf) return formatModelSource(source)
+  const repository = repositoryOfPage(spec?.modelCard)
+  return repository === undefined ? 'MODEL' : `hf:${repository}`
 }
 
 function chatCommand(start: string, { settings, model }: JoinedPlace, addresses: readonly string[]): string {
   const prefix = settings.dhtPrefix === undefined ? [] : ['--dht-prefix', settings.dhtPrefix]
-  const source = model.isGguf ? 'MODEL' : formatModelSource(model.source)
-  const words = ['--swarm', addresses.join(','), '--model', `petals:${source}`, ...prefix]
+  const words = ['--swarm', addresses.join(','), '--model', `petals:${chatSource(model)}`, ...prefix]
   return [start, ...words.map(quoteWord)].join(' ')
 }
