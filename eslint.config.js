@@ -160,7 +160,7 @@ export default tseslint.config(
   },
   {
     // Only `cli` reads the environment or prints.
-    files: ['packages/{api,engine,hub,llama,petals,contribute,blocks,gateway}/src/**/*.ts'],
+    files: ['packages/{api,engine,ggml,hub,llama,petals,contribute,blocks,gateway}/src/**/*.ts'],
     ignores: [...tests, '**/testing/**'],
     rules: {
       'no-console': 'error',

@@ -187,6 +187,7 @@ describe('installed on its own', () => {
   it.each<[name: string, output: readonly string[], args?: readonly string[]]>([
     ['api', ['What is the capital of France?', '/v1/chat/completions']],
     ['engine', ['Paris', 'stop: ']],
+    ['ggml', ['on ', ': 7, 16']],
     ['hub', ['example.js'], ['./example.js']],
     ['contribute', ['contribute petals-team/StableBeluga2 --swarm public --blocks 0:16']],
     ['gateway', ['Paris.']],

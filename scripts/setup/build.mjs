@@ -6,6 +6,7 @@ import { digestOfTimes, forget, isFresh, markFresh } from './stamp.mjs'
 const nodePackages = [
   'api',
   'engine',
+  'ggml',
   'hub',
   'llama',
   'petals',

@@ -29,11 +29,11 @@ export {
   detectLlamaBackends,
   type DetectOptions,
   type GpuBackend,
-  type GpuName,
   type LlamaBackend,
   type LlamaMachine,
 } from './machine/backends.ts'
+export type { GpuName, Libraries as LlamaLibraries } from '@petals-chat/ggml'
 export { countCores, type CoreCount } from './machine/cpu-limit.ts'
-export { findLlamaLibraries, type LlamaLibraries } from './machine/libraries.ts'
+export { findLlamaLibraries } from './machine/libraries.ts'
 export { readGgufTokenizer } from './tokenizer/read-tokenizer.ts'
 export { RestartPolicy } from './worker/restart-policy.ts'

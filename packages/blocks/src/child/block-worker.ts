@@ -1,4 +1,4 @@
-import { openGgml } from '../native/ggml.ts'
+import { openGgml } from '@petals-chat/ggml/native'
 import type { Command, LoadCommand, Message } from '../protocol.ts'
 import { calibrate } from './calibrate.ts'
 import { Job } from './job.ts'

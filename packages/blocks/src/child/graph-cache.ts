@@ -1,6 +1,5 @@
-import type { Backend } from '../graph/backend.ts'
+import { type Backend, type Pointer } from '@petals-chat/ggml/native'
 import { StepGraph, type GraphPlan, type LoadedBlocks } from '../graph/step-graph.ts'
-import type { Pointer } from '../native/ggml.ts'
 
 /** Graphs that are kept: a few sets of sessions that step together. */
 const keptGraphs = 8

@@ -1,4 +1,4 @@
-import type { Backend } from '../graph/backend.ts'
+import type { Backend } from '@petals-chat/ggml/native'
 import type { LoadedBlocks } from '../graph/step-graph.ts'
 import { kvSize } from '../model/block-shape.ts'
 import { cellsOf } from '../model/cells.ts'

@@ -1,7 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises'
-import type { Backend } from '../graph/backend.ts'
-import { ggmlTypes } from '../model/ggml-types.ts'
-import type { Ggml, Tensor } from '../native/ggml.ts'
+import { type Backend, type Ggml, type Tensor } from '@petals-chat/ggml/native'
+import { ggmlTypes } from '@petals-chat/ggml'
 import type { TensorLoad } from '../protocol.ts'
 
 /** Bytes that are read at once. */

@@ -1,7 +1,5 @@
-import { Backend, DeviceTensors, newContext } from '../graph/backend.ts'
-import { ggmlTypes } from '../model/ggml-types.ts'
-import type { Ggml } from '../native/ggml.ts'
-import { findCpuLibrary } from '../native/library-files.ts'
+import { Backend, DeviceTensors, newContext, type Ggml } from '@petals-chat/ggml/native'
+import { ggmlTypes, findCpuLibrary } from '@petals-chat/ggml'
 import { selfCheck } from './self-check.ts'
 import { startTimer } from './step-time.ts'
 

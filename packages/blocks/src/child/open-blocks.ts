@@ -1,8 +1,7 @@
-import { Backend, DeviceTensors } from '../graph/backend.ts'
+import { Backend, DeviceTensors, type Ggml, type Tensor } from '@petals-chat/ggml/native'
 import type { LoadedBlock, LoadedBlocks } from '../graph/step-graph.ts'
 import { kvSize } from '../model/block-shape.ts'
-import { ggmlTypes } from '../model/ggml-types.ts'
-import type { Ggml, Tensor } from '../native/ggml.ts'
+import { ggmlTypes } from '@petals-chat/ggml'
 import type { LoadCommand } from '../protocol.ts'
 import { loadWeights } from './load-weights.ts'
 

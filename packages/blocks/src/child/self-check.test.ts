@@ -1,6 +1,6 @@
 import { findLlamaLibraries } from '@petals-chat/llama'
 import { describe, expect, it } from 'vitest'
-import { openGgml, type Ggml } from '../native/ggml.ts'
+import { openGgml, type Ggml } from '@petals-chat/ggml/native'
 import { referenceOutput } from '../testing/reference-block.ts'
 import { expectedGgmlVersion } from './block-worker.ts'
 import { expectedOutput } from './self-check-output.ts'

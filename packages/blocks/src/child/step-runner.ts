@@ -1,4 +1,4 @@
-import type { Backend } from '../graph/backend.ts'
+import type { Backend } from '@petals-chat/ggml/native'
 import type { GraphRow, LoadedBlocks, StepGraph, StepInputs } from '../graph/step-graph.ts'
 import { cellStep } from '../model/cells.ts'
 import type { ThreadRange, Threads } from '../protocol.ts'

@@ -1,4 +1,5 @@
 import { silentLogger } from '@petals-chat/engine'
+import { librariesVersion } from '@petals-chat/ggml'
 import { countCores, findLlamaLibraries } from '@petals-chat/llama'
 import { cellsOf } from '../model/cells.ts'
 import type { LoadCommand, ReadyMessage, ThreadRange } from '../protocol.ts'
@@ -20,9 +21,6 @@ import { keptNumbersOf } from './kept-numbers.ts'
 import { planMemory, sliceTokens, usableMemory } from './memory-plan.ts'
 import type { BlockEngineOptions } from './options.ts'
 import { Readiness } from './readiness.ts'
-
-/** The version of the packages with llama.cpp's libraries whose functions are called. */
-export const expectedLibraries = '3.22.1'
 
 /** About how long other sessions wait for a part of a long pass, in milliseconds. */
 const sliceMs = 80
@@ -81,9 +79,9 @@ function librariesFor({ device = 'cpu' }: BlockEngineOptions): string {
     throw new EngineEndedError(
       `llama.cpp's libraries for ${device} are not installed. Run \`npm ci\`, or choose another device.`,
     )
-  if (found.version !== expectedLibraries)
+  if (found.version !== librariesVersion)
     throw new EngineEndedError(
-      `llama.cpp's libraries have the version ${found.version}, not ${expectedLibraries}. Run \`npm ci\`.`,
+      `llama.cpp's libraries have the version ${found.version}, not ${librariesVersion}. Run \`npm ci\`.`,
     )
   return found.folder
 }

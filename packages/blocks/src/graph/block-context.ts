@@ -1,5 +1,5 @@
 import type { BlockShape } from '../model/block-shape.ts'
-import type { Ggml, Pointer, Tensor } from '../native/ggml.ts'
+import type { Ggml, Pointer, Tensor } from '@petals-chat/ggml/native'
 
 /** What the graph of a block is built from. Tensors are `[elements, tokens]`, innermost first, unless said otherwise. */
 export interface BlockContext {

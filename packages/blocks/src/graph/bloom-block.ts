@@ -1,4 +1,4 @@
-import type { Tensor } from '../native/ggml.ts'
+import type { Tensor } from '@petals-chat/ggml/native'
 import { layerNorm, linear, type BlockContext, type BuildBlock } from './block-context.ts'
 import { selfAttention } from './self-attention.ts'
 

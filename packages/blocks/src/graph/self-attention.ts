@@ -1,4 +1,4 @@
-import { ropeMode, type Tensor } from '../native/ggml.ts'
+import { ropeMode, type Tensor } from '@petals-chat/ggml/native'
 import { linear, rmsNorm, type BlockContext } from './block-context.ts'
 
 /** Self-attention of every family: projections, norms of heads (Qwen 3), rotary positions, the cache, the projection back. */

@@ -1,4 +1,4 @@
-import { ggmlTypes } from './ggml-types.ts'
+import { ggmlTypes } from '@petals-chat/ggml'
 
 /** How weights are kept in memory: as in the file, or converted while loading. */
 export type WeightType = 'as-stored' | 'f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_k'

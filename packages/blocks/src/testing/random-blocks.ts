@@ -1,8 +1,8 @@
 import { checkValues } from '../child/self-check.ts'
-import { DeviceTensors, type Backend } from '../graph/backend.ts'
+import { DeviceTensors, type Backend } from '@petals-chat/ggml/native'
 import type { LoadedBlocks } from '../graph/step-graph.ts'
 import { kvSize, type BlockShape } from '../model/block-shape.ts'
-import { ggmlTypes } from '../model/ggml-types.ts'
+import { ggmlTypes } from '@petals-chat/ggml'
 
 /** Blocks of the Llama family with the same random weights, each with a KV cache of its own that is full of random values. */
 export class RandomBlocks implements Disposable {

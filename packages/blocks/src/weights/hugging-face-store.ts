@@ -1,6 +1,6 @@
 import type { AbortOptions, ModelFiles } from '@petals-chat/engine'
 import { openWeightIndex, type TensorEntry } from '@petals-chat/petals/weights'
-import { ggmlTypes } from '../model/ggml-types.ts'
+import { ggmlTypes } from '@petals-chat/ggml'
 import type { TensorStore } from './block-tensors.ts'
 import { huggingFaceTensors } from './wanted-tensors.ts'
 

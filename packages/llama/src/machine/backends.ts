@@ -1,9 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { delimiter, join, sep } from 'node:path'
+import { libraryPackage, type GpuName } from '@petals-chat/ggml'
 import { countCores, type CoreCount } from './cpu-limit.ts'
-
-export type GpuName = 'cuda' | 'vulkan' | 'metal'
 
 /** What this machine offers the local engine, determined without loading native code. */
 export interface LlamaMachine {
@@ -82,27 +81,9 @@ function cpu(facts: MachineFacts): LlamaBackend {
   }
 }
 
-type System = Pick<MachineFacts, 'platform' | 'arch'>
-
-/** Returns the name of the package with the libraries for the CPU, or for a kind of GPU. */
-export function libraryPackage(facts: System, gpu?: GpuName): string {
-  if (gpu !== undefined) return packageName(facts, `${facts.arch}-${gpu}`)
-  return packageName(
-    facts,
-    facts.platform === 'darwin' && facts.arch === 'arm64' ? 'arm64-metal' : cpuArch(facts),
-  )
-}
-
-const cpuArch = ({ arch }: System): string => (arch === 'arm' ? 'armv7l' : arch)
-
-function packageName({ platform }: System, suffix: string): string {
-  const system = platform === 'darwin' ? 'mac' : platform === 'win32' ? 'win' : 'linux'
-  return `@node-llama-cpp/${system}-${suffix}`
-}
-
 function metal(facts: MachineFacts): GpuBackend {
   const possible = facts.arch === 'arm64'
-  const installed = possible && facts.hasPackage(packageName(facts, 'arm64-metal'))
+  const installed = possible && facts.hasPackage(libraryPackage(facts, 'metal'))
   const detail = possible
     ? 'Apple GPU, used through Metal.'
     : 'Metal is used on Apple silicon only; this Mac has an Intel processor.'
@@ -111,7 +92,7 @@ function metal(facts: MachineFacts): GpuBackend {
 
 function cuda(facts: MachineFacts): GpuBackend {
   const possible = facts.arch === 'x64' && hasNvidiaDriver(facts)
-  const installed = facts.hasPackage(packageName(facts, 'x64-cuda'))
+  const installed = facts.hasPackage(libraryPackage(facts, 'cuda'))
   const detail = !possible
     ? 'No NVIDIA driver was found.'
     : !installed
@@ -126,13 +107,13 @@ function cuda(facts: MachineFacts): GpuBackend {
 function addCudaCommand(facts: MachineFacts): string {
   const { installedVersion: version } = facts
   if (version === undefined) return 'npm run add-cuda'
-  const names = ['x64-cuda', 'x64-cuda-ext'].map((suffix) => packageName(facts, suffix))
-  return `npm install ${names.map((name) => `${name}@${version}`).join(' ')}`
+  const cuda = libraryPackage(facts, 'cuda')
+  return `npm install ${[cuda, `${cuda}-ext`].map((name) => `${name}@${version}`).join(' ')}`
 }
 
 function vulkan(facts: MachineFacts): GpuBackend {
   const possible = hasLibrary(facts, ['libvulkan.so.1', 'libvulkan.so'], ['vulkan-1.dll'])
-  const installed = facts.hasPackage(packageName(facts, 'x64-vulkan'))
+  const installed = facts.hasPackage(libraryPackage(facts, 'vulkan'))
   const detail = !possible
     ? 'No Vulkan driver was found.'
     : installed

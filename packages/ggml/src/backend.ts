@@ -1,4 +1,4 @@
-import { deviceType, type Ggml, type Pointer, type Tensor } from '../native/ggml.ts'
+import { deviceType, type Ggml, type Pointer, type Tensor } from './bindings.ts'
 
 /** A device that computes, and the memory on it. */
 export class Backend implements Disposable {
@@ -58,6 +58,12 @@ function deviceOf(ggml: Ggml, library: string): Pointer {
   return registry ? ggml.backend_dev_init(ggml.backend_reg_dev_get(registry, 0), null) : 0
 }
 
+/** The type of a tensor's values (`ggmlTypes`), and its sizes, the fastest dimension first. */
+export interface TensorSpec {
+  readonly type: number
+  readonly shape: readonly number[]
+}
+
 /** Tensors that stay on a device: weights, or a KV cache. */
 export class DeviceTensors implements Disposable {
   readonly #ggml: Ggml
@@ -67,10 +73,7 @@ export class DeviceTensors implements Disposable {
   readonly bytes: number
 
   /** @throws Error if the device has too little memory */
-  constructor(
-    { ggml, handle }: Backend,
-    specs: readonly { readonly type: number; readonly shape: readonly number[] }[],
-  ) {
+  constructor({ ggml, handle }: Backend, specs: readonly TensorSpec[]) {
     this.#ggml = ggml
     this.#context = newContext(ggml, specs.length)
     this.tensors = specs.map(({ type, shape: [n0 = 1, n1 = 1, n2] }) =>

@@ -1,0 +1,33 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { Backend, newContext } from './backend.ts'
+import { openGgml, type Ggml } from './bindings.ts'
+import { ggmlTypes } from './ggml-types.ts'
+import { findLibraries } from './libraries.ts'
+
+let ggml: Ggml
+beforeAll(() => {
+  ggml = openGgml(findLibraries()!.folder)
+})
+
+describe('ggml', () => {
+  it('multiplies a matrix with vectors on the CPU', async () => {
+    using backend = new Backend(ggml, 'cpu')
+    const context = newContext(ggml, 4, 8)
+    const matrix = ggml.new_tensor_2d(context, ggmlTypes.f32, 3, 2)
+    const vectors = ggml.new_tensor_2d(context, ggmlTypes.f32, 3, 2)
+    const product = ggml.mul_mat(context, matrix, vectors)
+    const graph = ggml.new_graph_custom(context, 8, false)
+    ggml.build_forward_expand(graph, product)
+    ggml.backend_alloc_ctx_tensors(context, backend.handle)
+    ggml.backend_tensor_set(matrix, Float32Array.of(1, 2, 3, 4, 5, 6), 0, 24)
+    ggml.backend_tensor_set(vectors, Float32Array.of(1, 0, 2, 0, 1, 0), 0, 24)
+    expect(await backend.compute(graph)).toBe(true)
+    const result = new Float32Array(4)
+    ggml.backend_tensor_get(product, result, 0, 16)
+    expect([...result]).toEqual([7, 16, 2, 5])
+  })
+
+  it('refuses a second build in one process, and a folder without libraries', () => {
+    expect(() => openGgml('/another/build')).toThrow('Another build of llama.cpp is loaded already.')
+  })
+})
