@@ -6,16 +6,9 @@ import { withSwarmPaths } from '../config/swarm-paths.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandError, exitCodes } from '../exit-codes.ts'
 import { findModel } from '../models/named-model.ts'
-import { draftOf, removeIfThere, usersOf } from '../models/shared-files.ts'
+import { draftOf, nothing, removeIfThere, usersOf, type Removed } from '../models/shared-files.ts'
 import { createStore } from '../runtime.ts'
 import { formatBytes } from '../terminal/format.ts'
-
-interface Removed {
-  readonly paths: readonly string[]
-  readonly freedBytes: number
-}
-
-const nothing: Removed = { paths: [], freedBytes: 0 }
 
 /**
  * Deletes a model's files, those of its draft model, and the files derived from them, from the caches. A user's own file is

@@ -1,4 +1,4 @@
-import { mkdir, open } from 'node:fs/promises'
+import { mkdir, open, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { parseModelSource } from '@petals-chat/engine'
 import { createModelStore, hubConfigSchema } from '@petals-chat/hub'
@@ -108,7 +108,14 @@ describe('the check of draft models', () => {
     })
     expect(await check('hf:owner/large', await defaultModelPath())).toMatchObject({
       status: 'warning',
-      message: expect.stringContaining('the tokenizer of large is not on this machine') as string,
+      message:
+        "config.json and tokenizer.json of large are not on this machine, so its draft model can't be compared",
+    })
+    const own = await writeModel(await defaultModelPath())
+    await rm(path.join(own, 'config.json'))
+    expect(await check(own, await defaultModelPath())).toMatchObject({
+      message: "config.json of large is not on this machine, so its draft model can't be compared",
+      advice: `Put what is missing into ${own}`,
     })
   })
 

@@ -1,5 +1,5 @@
 import { createModelStore, type ModelStore } from '@petals-chat/hub'
-import type { ModelSource } from '@petals-chat/engine'
+import type { ModelFiles, ModelSource } from '@petals-chat/engine'
 import { draftOf } from '../models/shared-files.ts'
 import { ok, warning, type Check, type CheckResult } from './check.ts'
 
@@ -56,11 +56,11 @@ async function problemOf(
     import('@petals-chat/petals'),
   ])
   const files = await store.openFiles(source).catch(() => undefined)
-  const hasTokenizer = await files?.text('tokenizer.json').catch(() => undefined)
-  if (!files || hasTokenizer === undefined)
+  const missing = await missingOf(files)
+  if (!files || missing.length > 0)
     return {
-      message: `the tokenizer of ${id} is not on this machine, so its draft model can't be compared`,
-      advice: pull,
+      message: `${missing.join(' and ')} of ${id} ${missing.length > 1 ? 'are' : 'is'} not on this machine, so its draft model can't be compared`,
+      advice: source.type === 'local' ? `Put what is missing into ${source.path}` : pull,
     }
   try {
     await requireFittingDraft(files, await readGgufTokenizer(path))
@@ -72,6 +72,15 @@ async function problemOf(
     const advice = rest.join('. ') || 'Set another file as speculation.draft, or remove the setting.'
     return { message: `the draft model of ${id} can't be used: ${message}`, advice }
   }
+}
+
+/** The files of a model that tell its vocabulary. */
+const vocabularyFiles = ['config.json', 'tokenizer.json'] as const
+
+async function missingOf(files: ModelFiles | undefined): Promise<readonly string[]> {
+  if (!files) return vocabularyFiles
+  const texts = await Promise.all(vocabularyFiles.map((name) => files.text(name).catch(() => undefined)))
+  return vocabularyFiles.filter((_, index) => texts[index] === undefined)
 }
 
 /** Returns the downloaded file, the first one if there are several parts. */

@@ -24,16 +24,20 @@ export async function usersOf(
   return users
 }
 
+/** What was deleted. */
+export type Removed = Awaited<ReturnType<ModelStore['remove']>>
+
+export const nothing: Removed = { paths: [], freedBytes: 0 }
+
 /** Deletes what is downloaded of a source, which may be nothing. @throws Error if it can't be deleted */
 export async function removeIfThere(
   source: ModelSource,
   store: Pick<ModelStore, 'remove'>,
-): ReturnType<ModelStore['remove']> {
+): Promise<Removed> {
   try {
     return await store.remove(source)
   } catch (error) {
-    if (error instanceof ModelSourceError && error.failure === 'not-found')
-      return { paths: [], freedBytes: 0 }
+    if (error instanceof ModelSourceError && error.failure === 'not-found') return nothing
     throw error
   }
 }
