@@ -26,6 +26,7 @@ export {
   type ListeningTransport,
   type ProtocolServer,
 } from './p2p/listening/listening-transport.ts'
+export { Shares } from './p2p/listening/shares.ts'
 export { parsePeerId, peerIdBytes, peerIdFromBytes, shortPeerId, type PeerId } from './p2p/peer-id.ts'
 export { RoundTrips } from './routing/round-trips.ts'
 export { InboundBudget, longestMessage, type Reserve } from './rpc/inbound-budget.ts'

@@ -57,6 +57,8 @@ export interface OpenCacheOptions extends AbortOptions {
   readonly timeoutMs: number
   /** Whose session it is, by any name: owners share the room. Default: one owner for all such sessions. */
   readonly owner?: string | undefined
+  /** Where the owner comes from, by any name: owners of one origin share as one does. Default: the owner's own. */
+  readonly origin?: string | undefined
   /** Called when the room is given to another owner that has less. The cache is closed then, and its steps fail. */
   readonly onReclaimed?: (() => void) | undefined
 }
@@ -88,6 +90,7 @@ export interface BlockPass extends AbortOptions {
 export interface SinglePass extends BlockPass {
   /** As in `OpenCacheOptions`. */
   readonly owner?: string | undefined
+  readonly origin?: string | undefined
 }
 
 export interface BlockStep extends BlockPass {

@@ -5,12 +5,15 @@ import type { Room } from './room.ts'
 
 const [blocks, total] = [4, 100]
 
-/** By default, room that is not in use counts as idle at once. */
-const admission = (idleMs = 0): CacheAdmission => new CacheAdmission(blocks, total, { idleMs })
+/** By default, room that is not in use counts as idle at once, but not as idle for long. */
+const admission = (idleMs = 0, longIdleMs = 3_600_000): CacheAdmission =>
+  new CacheAdmission(blocks, total, { idleMs, longIdleMs })
 
 interface Asked {
   readonly timeoutMs?: number
   readonly blocks?: readonly [number, number]
+  /** Default: one of its own. */
+  readonly origin?: string
 }
 
 /** Owners whose rooms are released as soon as they are asked back, and the names of those. */
@@ -22,13 +25,17 @@ class Owners {
     this.#cache = cache
   }
 
-  async take(owner: string, cells: number, { timeoutMs = 0, blocks: [from, to] = [0, blocks] }: Asked = {}) {
+  async take(
+    owner: string,
+    cells: number,
+    { timeoutMs = 0, blocks: [from, to] = [0, blocks], origin = owner }: Asked = {},
+  ) {
     const onReclaim = (): void => {
       this.reclaimed.push(owner)
       // A session has to be closed first.
       setTimeout(() => room.release())
     }
-    const room: Room = await this.#cache.take({ from, to, cells, timeoutMs, owner, onReclaim })
+    const room: Room = await this.#cache.take({ from, to, cells, timeoutMs, owner, origin, onReclaim })
     return room
   }
 
@@ -135,6 +142,62 @@ describe('the room of a KV cache', () => {
     first.release()
     await Promise.all(all)
     expect(order).toEqual(['d1', 'c1', 'c2', 'b1'])
+  })
+
+  it('that many owners of one origin use comes back for another origin, down to a half of all', async () => {
+    const owners = new Owners(admission(60_000))
+    for (let id = 0; id < 10; id++) (await owners.take(`hostile ${id}`, 10, { origin: 'one' })).use()
+    const honest = await owners.take('honest', 10, { origin: 'other' })
+    honest.use()
+    expect(owners.reclaimed).toEqual(['hostile 0'])
+    for (let id = 0; id < 4; id++) (await owners.take(`friend ${id}`, 10, { origin: 'other' })).use()
+    expect(owners.reclaimed.every((owner) => owner.startsWith('hostile'))).toBe(true)
+    await expect(owners.take('friend 4', 10, { origin: 'other' })).rejects.toThrow(CacheFullError)
+    await expect(owners.take('hostile 10', 10, { origin: 'one' })).rejects.toThrow(CacheFullError)
+    expect(owners.reclaimed).toHaveLength(5)
+  })
+
+  it('is shared among the owners of one origin as among origins', async () => {
+    const owners = new Owners(admission())
+    const origin = 'one'
+    for (let index = 0; index < 10; index++) await owners.take('a', 10, { origin })
+    for (let index = 0; index < 5; index++) await owners.take('b', 10, { origin })
+    expect(owners.reclaimed).toEqual(Array(5).fill('a'))
+    await expect(owners.take('b', 10, { origin })).rejects.toThrow(CacheFullError)
+  })
+
+  it('that was not used for long comes back however little its owner has, the longest idle first', async () => {
+    const owners = new Owners(admission(0, 1))
+    const rooms: Room[] = []
+    for (let id = 0; id < 10; id++) rooms.push(await owners.take(`peer ${id}`, 10))
+    rooms[0]!.use()
+    rooms[1]!.use()()
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    await owners.take('new', 20)
+    expect(owners.reclaimed).toEqual(['peer 2', 'peer 3'])
+  })
+
+  it('that every owner uses stays', async () => {
+    const owners = new Owners(admission(0, 0))
+    for (let id = 0; id < 10; id++) (await owners.take(`peer ${id}`, 10)).use()
+    await expect(owners.take('new', 10)).rejects.toThrow(CacheFullError)
+    expect(owners.reclaimed).toEqual([])
+  })
+
+  it('goes to an origin that has none before many owners of one that has some', async () => {
+    const owners = new Owners(admission(60_000))
+    const first = await owners.take('a', 70, { origin: 'one' })
+    await owners.take('b', 30, { origin: 'one' })
+    const order: string[] = []
+    const wait = (owner: string, cells: number, origin: string): Promise<void> =>
+      owners.take(owner, cells, { timeoutMs: 10_000, origin }).then(() => void order.push(owner))
+    const all = [wait('hostile 1', 40, 'one'), wait('hostile 2', 5, 'one'), wait('honest', 30, 'other')]
+    await new Promise(setImmediate)
+    first.release()
+    await Promise.all(all.slice(1))
+    expect(order).toEqual(['honest', 'hostile 2'])
+    await expect(Promise.race([all[0], Promise.resolve('waits')])).resolves.toBe('waits')
+    all[0]!.catch(() => {})
   })
 
   it('that is released after a reset counts once', async () => {

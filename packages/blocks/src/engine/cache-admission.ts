@@ -2,6 +2,7 @@ import { abortable } from '@petals-chat/engine'
 import { CacheFullError, CacheTooLargeError } from './errors.ts'
 import { chooseReclaimed } from './reclaim.ts'
 import { sizeOf, type HeldRoom, type Room, type RoomRequest } from './room.ts'
+import { nextInLine } from './waiting-order.ts'
 
 interface Waiter {
   readonly request: RoomRequest
@@ -9,20 +10,22 @@ interface Waiter {
 }
 
 export interface AdmissionTimes {
-  /** Room that was not used for this long may be taken back for others. */
+  /** Room that was not used for this long may be taken back for those that have less. */
   readonly idleMs: number
+  /** The same for those that have as much or more: longer than a person reads, and than the other servers of a route compute. */
+  readonly longIdleMs: number
   /** How long room may take to come back. Also requests that don't wait otherwise wait for it. */
   readonly reclaimMs: number
 }
 
-const usualTimes: AdmissionTimes = { idleMs: 15_000, reclaimMs: 10_000 }
+export const usualTimes: AdmissionTimes = { idleMs: 15_000, longIdleMs: 60_000, reclaimMs: 10_000 }
 /** How often it is looked for room that has become idle, while requests wait. */
 const lookMs = 1000
 
 /**
  * Who may use the cells of the KV cache. The first one gets what is free, all of it, if none waits. When there is too
- * little, the owner that would have the least comes first, and owners that have more give back what they don't use. Requests of
- * one owner are served in their order.
+ * little, the origin that would have the least comes first, and of its owners the one that would have the least; those that
+ * have more give back what they don't use, and all what they did not use for long. Requests of one owner are served in their order.
  */
 export class CacheAdmission {
   readonly #total: number
@@ -96,34 +99,21 @@ export class CacheAdmission {
     this.#timer = undefined
   }
 
-  /** The first waiter of the owner that would have the least. */
   #first(): Waiter | undefined {
-    const owners = new Set<string>()
-    const held = this.#heldByOwners()
-    let [first, least]: [Waiter | undefined, number] = [undefined, Infinity]
-    for (const waiter of this.#waiters) {
-      const { owner } = waiter.request
-      if (owners.has(owner)) continue
-      owners.add(owner)
-      const weight = (held.get(owner) ?? 0) + sizeOf(waiter.request)
-      if (weight < least) [first, least] = [waiter, weight]
-    }
-    return first
+    const waiters = new Map([...this.#waiters].map((waiter) => [waiter.request, waiter]))
+    const next = nextInLine(waiters.keys(), this.#held)
+    return next && waiters.get(next)
   }
 
   /** Whether none waits that comes before this request. */
   #isNext(request: RoomRequest): boolean {
-    const first = this.#first()
-    if (!first) return true
-    for (const { request: other } of this.#waiters) if (other.owner === request.owner) return false
-    const held = this.#heldByOwners()
-    const weight = ({ owner, ...size }: RoomRequest): number => (held.get(owner) ?? 0) + sizeOf(size)
-    return weight(request) < weight(first.request)
+    const waiting = [...this.#waiters].map((waiter) => waiter.request)
+    return nextInLine([...waiting, request], this.#held) === request
   }
 
   /** Asks for room that others don't need as much. Returns whether that makes enough of it. */
   #reclaimFor(request: RoomRequest): boolean {
-    const cache = { total: this.#total, used: this.#used, idleMs: this.#times.idleMs }
+    const cache = { total: this.#total, used: this.#used, ...this.#times }
     const chosen = chooseReclaimed(request, [...this.#held], cache)
     for (const room of chosen ?? []) {
       room.isReclaimed = true
@@ -154,13 +144,6 @@ export class CacheAdmission {
 
   #add({ from, to }: RoomRequest, cells: number): void {
     for (let block = from; block < to; block++) this.#used[block]! += cells
-  }
-
-  #heldByOwners(): ReadonlyMap<string, number> {
-    const held = new Map<string, number>()
-    for (const { request } of this.#held)
-      held.set(request.owner, (held.get(request.owner) ?? 0) + sizeOf(request))
-    return held
   }
 
   #fits({ from, to, cells }: RoomRequest): boolean {

@@ -193,7 +193,7 @@ export class NativeBlockEngine implements BlockEngine {
   }
 
   async openCache(options: OpenCacheOptions): Promise<BlockCache> {
-    const { start, end, batch, maxLength, timeoutMs, owner = '', signal } = options
+    const { start, end, batch, maxLength, timeoutMs, owner = '', origin = owner, signal } = options
     checkBlocks(this.info, start, end)
     if (!(Number.isSafeInteger(batch) && batch > 0 && Number.isSafeInteger(maxLength) && maxLength >= 0))
       throw new InvalidPassError('The session has no rows or no length.')
@@ -202,7 +202,16 @@ export class NativeBlockEngine implements BlockEngine {
     const cells = cellsOf(maxLength) * batch
     const reclaim = new AbortController()
     const onReclaim = (): void => reclaim.abort()
-    const room = await this.#admission.take({ from, to, cells, timeoutMs, owner, onReclaim, signal })
+    const room = await this.#admission.take({
+      from,
+      to,
+      cells,
+      timeoutMs,
+      owner,
+      origin,
+      onReclaim,
+      signal,
+    })
     return await EngineCache.open(this.#client, this.info, options, { room, reclaimed: reclaim.signal })
   }
 
@@ -223,7 +232,7 @@ export class NativeBlockEngine implements BlockEngine {
   }
 
   async #forwardRows(pass: SinglePass): Promise<Float32Array> {
-    const { start, end, batch, tokens: maxLength, owner, signal } = pass
+    const { start, end, batch, tokens: maxLength, owner, origin, signal } = pass
     await using cache = await this.openCache({
       start,
       end,
@@ -231,6 +240,7 @@ export class NativeBlockEngine implements BlockEngine {
       maxLength,
       timeoutMs: forwardTimeoutMs,
       owner,
+      origin,
       ...(signal && { signal }),
     })
     return await cache.step(pass)

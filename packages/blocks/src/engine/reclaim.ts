@@ -5,12 +5,16 @@ export interface CacheUse {
   readonly total: number
   readonly used: readonly number[]
   readonly idleMs: number
+  readonly longIdleMs: number
 }
 
 /**
- * Chooses room to take back for a request, from owners that have more than its owner would have then, the one with the most first:
- * - what was not used for some time, the longest idle first;
- * - from an owner of more than a half of the whole cache also what it uses, down to that half.
+ * Chooses room to take back for a request. Other origins are compared with the origin of the request, and owners of its own
+ * origin with its owner, by what they have and what they would have then:
+ * - from those with more, the one with the most first: what was not used for some time, the longest idle first; if they have
+ *   more than a half of the whole cache, also what they use, down to that half;
+ * - from any other owner what was not used for long, the longest idle first: many owners that have little keep no room for
+ *   themselves that they don't use.
  *
  * Returns undefined if that makes too little room; then none has to give anything back. Room that is on its way counts.
  */
@@ -20,13 +24,15 @@ export function chooseReclaimed(
   cache: CacheUse,
 ): readonly HeldRoom[] | undefined {
   const plan = new Plan(request, held, cache)
-  while (!plan.isEnough) if (!plan.takeOne()) return undefined
+  while (!plan.isEnough) if (!plan.takeFromLarger() && !plan.takeLongIdle()) return undefined
   return plan.chosen
 }
 
-/** What an owner has, and what of it may be taken back, in this order. */
-interface Owner {
+/** An origin, or an owner of the request's origin: what it has, and what of it may be taken back, in this order. */
+interface Party {
   size: number
+  /** What the request's own origin or owner would have. */
+  readonly wanted: number
   readonly rooms: HeldRoom[]
 }
 
@@ -34,23 +40,31 @@ class Plan {
   readonly chosen: HeldRoom[] = []
   readonly #request: RoomRequest
   readonly #free: number[]
-  readonly #owners = new Map<string, Owner>()
-  readonly #wanted: number
+  readonly #parties = new Map<string, Party>()
   readonly #half: number
   readonly #idleBefore: number
+  readonly #longIdleBefore: number
 
-  constructor(request: RoomRequest, held: readonly HeldRoom[], { total, used, idleMs }: CacheUse) {
+  constructor(
+    request: RoomRequest,
+    held: readonly HeldRoom[],
+    { total, used, idleMs, longIdleMs }: CacheUse,
+  ) {
     this.#request = request
     this.#free = used.map((cells) => total - cells)
     this.#half = (total * used.length) / 2
-    this.#idleBefore = performance.now() - idleMs
-    for (const room of held) {
-      if (room.isReclaimed) this.#give(room.request)
-      else this.#add(room)
+    const now = performance.now()
+    this.#idleBefore = now - idleMs
+    this.#longIdleBefore = now - longIdleMs
+    const present = held.filter(({ isReclaimed }) => !isReclaimed)
+    for (const room of held) if (room.isReclaimed) this.#give(room.request)
+    const [ofOwner, ofOrigin] = wantedSizes(request, present)
+    for (const room of present) {
+      const { owner, origin } = room.request
+      if (origin !== request.origin) this.#add(`origin ${origin}`, room, ofOrigin)
+      else if (owner !== request.owner) this.#add(`owner ${owner}`, room, ofOwner)
     }
-    this.#wanted = (this.#owners.get(request.owner)?.size ?? 0) + sizeOf(request)
-    this.#owners.delete(request.owner)
-    for (const { rooms } of this.#owners.values()) rooms.sort(leastUsedFirst)
+    for (const { rooms } of this.#parties.values()) rooms.sort(leastUsedFirst)
   }
 
   get isEnough(): boolean {
@@ -58,39 +72,63 @@ class Plan {
     return this.#free.slice(from, to).every((free) => free >= cells)
   }
 
-  /** Chooses one more room. Returns false if there is none. */
-  takeOne(): boolean {
-    const heaviestFirst = [...this.#owners.values()].sort((a, b) => b.size - a.size)
-    for (const owner of heaviestFirst) {
-      if (owner.size <= this.#wanted) return false
-      const room = owner.rooms[0]
-      if (!room || !this.#mayTake(owner, room)) continue
-      owner.rooms.shift()
-      owner.size -= sizeOf(room.request)
-      this.#give(room.request)
-      this.chosen.push(room)
-      return true
-    }
+  /** Chooses one more room of those that have more. Returns false if there is none. */
+  takeFromLarger(): boolean {
+    const heaviestFirst = [...this.#parties.values()].sort((a, b) => b.size - a.size)
+    for (const party of heaviestFirst)
+      if (party.size > party.wanted && party.rooms[0] && this.#mayTake(party, party.rooms[0]))
+        return this.#take(party)
     return false
   }
 
-  #mayTake({ size }: Owner, room: HeldRoom): boolean {
-    const isIdle = room.steps === 0 && room.usedAt <= this.#idleBefore
-    return isIdle || size - sizeOf(room.request) >= this.#half
+  /** Chooses one more room of any other owner. Returns false if none was idle for long. */
+  takeLongIdle(): boolean {
+    const first = [...this.#parties.values()]
+      .filter(({ rooms: [room] }) => room && isIdleSince(room, this.#longIdleBefore))
+      .reduce<Party | undefined>(
+        (a, b) => (a && leastUsedFirst(a.rooms[0]!, b.rooms[0]!) <= 0 ? a : b),
+        undefined,
+      )
+    return first !== undefined && this.#take(first)
   }
 
-  #add(room: HeldRoom): void {
-    const { owner, from, to } = room.request
-    const its = this.#owners.get(owner) ?? { size: 0, rooms: [] }
+  #mayTake({ size }: Party, room: HeldRoom): boolean {
+    return isIdleSince(room, this.#idleBefore) || size - sizeOf(room.request) >= this.#half
+  }
+
+  #take(party: Party): true {
+    const room = party.rooms.shift()!
+    party.size -= sizeOf(room.request)
+    this.#give(room.request)
+    this.chosen.push(room)
+    return true
+  }
+
+  #add(name: string, room: HeldRoom, wanted: number): void {
+    const { from, to } = room.request
+    const its = this.#parties.get(name) ?? { size: 0, wanted, rooms: [] }
     its.size += sizeOf(room.request)
     if (from < this.#request.to && this.#request.from < to) its.rooms.push(room)
-    this.#owners.set(owner, its)
+    this.#parties.set(name, its)
   }
 
   #give({ from, to, cells }: RoomRequest): void {
     for (let block = from; block < to; block++) this.#free[block]! += cells
   }
 }
+
+/** What the owner and the origin of a request would have. */
+function wantedSizes(request: RoomRequest, held: readonly HeldRoom[]): readonly [number, number] {
+  let [ofOwner, ofOrigin] = [sizeOf(request), sizeOf(request)]
+  for (const { request: other } of held) {
+    if (other.origin !== request.origin) continue
+    ofOrigin += sizeOf(other)
+    if (other.owner === request.owner) ofOwner += sizeOf(other)
+  }
+  return [ofOwner, ofOrigin]
+}
+
+const isIdleSince = ({ steps, usedAt }: HeldRoom, before: number): boolean => steps === 0 && usedAt <= before
 
 /** Room in use comes last, and what was used last before it. */
 const leastUsedFirst = (a: HeldRoom, b: HeldRoom): number =>

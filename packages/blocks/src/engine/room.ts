@@ -7,8 +7,10 @@ export interface RoomRequest extends AbortOptions {
   /** Cells in each of the blocks. */
   readonly cells: number
   readonly timeoutMs: number
-  /** Whom the room counts for: when there is too little, owners get equal shares. */
+  /** Whom the room counts for: when there is too little, owners of one origin get equal shares. */
   readonly owner: string
+  /** Where the owner comes from: when there is too little, origins get equal shares. */
+  readonly origin: string
   /** Called when another owner needs the room more; `release` must follow soon. */
   readonly onReclaim: () => void
 }

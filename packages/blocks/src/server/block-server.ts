@@ -157,6 +157,10 @@ class NodeBlockServer implements BlockServer, ServingHost {
     return this.#holding
   }
 
+  originOf(peer: PeerId): string {
+    return this.#node.transport.originOf(peer) ?? peer
+  }
+
   acceptsSessions(): boolean {
     // While the process that computes is started again, sessions wait for it.
     return this.#isSettled

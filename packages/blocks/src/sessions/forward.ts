@@ -125,7 +125,8 @@ async function forward(
   try {
     const startedAt = performance.now()
     const signal = AbortSignal.any([left, timeout])
-    const pass = { ...blocks, batch, tokens, states, owner: peer, signal, ...(deep ? { prompts: deep } : {}) }
+    const owner = { owner: peer, origin: host.originOf(peer) }
+    const pass = { ...blocks, batch, tokens, states, ...owner, signal, ...(deep ? { prompts: deep } : {}) }
     const outputs = batch * tokens === 0 ? new Float32Array(0) : await engine.forward(pass)
     host.observer.computed(info, batch * tokens, performance.now() - startedAt)
     const { hiddenSize, dtype } = engine.info

@@ -27,7 +27,7 @@ export interface SessionInfo {
 }
 
 export interface ServingLimits {
-  /** Open sessions. A peer may have as many as it leaves free, and `sessionsPerPeer` at most. */
+  /** Open sessions. Peers of one origin may have as many as they leave free, a peer as many as it leaves free of those. */
   readonly sessions: number
   readonly sessionsPerPeer: number
   /** How long a stream may be silent before its first request. */
@@ -56,6 +56,8 @@ export interface ServingHost {
   readonly observer: SessionObserver
   /** Undefined while the server loads blocks, or ends. */
   blocks(): HeldBlocks | undefined
+  /** Where a peer is connected from: ids cost nothing, so peers of one origin share. Its id if that is not known. */
+  originOf(peer: PeerId): string
   /** False while the server ends: open sessions go on, and no new one begins. */
   acceptsSessions(): boolean
 }

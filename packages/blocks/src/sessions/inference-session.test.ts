@@ -25,6 +25,7 @@ function hostWith(limits: Partial<ServingLimits>): ServingHost {
     limits: { ...defaultServingLimits, ...limits },
     observer: { opened: () => {}, computed: () => {}, closed: () => {} },
     blocks: () => ({ engine, range }),
+    originOf: (peer) => peer,
     acceptsSessions: () => true,
   }
 }

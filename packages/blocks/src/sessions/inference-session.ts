@@ -96,12 +96,14 @@ async function openSession(
   const batch = checkBatch(first.batch, engine)
   const { sessionId, maxLength, allocTimeoutMs } = terms
   const peer = call.remote
-  const close = table.add({ peer, sessionId, push: (arrival) => arrivals.push(arrival) })
+  const origin = host.originOf(peer)
+  const close = table.add({ peer, origin, sessionId, push: (arrival) => arrivals.push(arrival) })
   const reclaimed = new AbortController()
   try {
     const signal = AbortSignal.any([arrivals.left, wall, reclaimed.signal])
     const onReclaimed = (): void => reclaimed.abort()
-    const room = { ...blocks, batch, maxLength, timeoutMs: allocTimeoutMs, owner: peer, onReclaimed, signal }
+    const owner = { owner: peer, origin }
+    const room = { ...blocks, batch, maxLength, timeoutMs: allocTimeoutMs, ...owner, onReclaimed, signal }
     await using cache = await engine.openCache(room).catch((error: unknown) => {
       throw asServedError(error, allocTimeoutMs)
     })

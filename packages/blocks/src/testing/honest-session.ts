@@ -1,3 +1,4 @@
+import { ConnectionLostError } from '@petals-chat/petals/protocol'
 import { tinyRequests as requests } from './hostile-peer.ts'
 import { noPrompts, noRows, outputsOf, type SessionClient, type SessionStream } from './session-client.ts'
 
@@ -6,23 +7,40 @@ const prompt = 4
 const variants = 3
 /** The largest relative difference of two runs of one step: batches of sessions are added up in another order. */
 const tolerance = 1e-5
+/** How long the client may have to wait for room when its session has ended. */
+const reopenSeconds = 60
 
 /** A session that does what it should, and compares each output with what the server computed before it was attacked. */
-export class HonestSession {
-  readonly #stream: SessionStream
+export class HonestSession implements AsyncDisposable {
+  readonly #client: SessionClient
+  readonly #idleMs: number
   readonly #expected: readonly Float32Array[]
+  #stream: SessionStream
+  /** When it last asked for something: the server has seen nothing of it since then at most. */
+  #askedAt = performance.now()
   steps = 0
   worstMs = 0
 
-  private constructor(stream: SessionStream, expected: readonly Float32Array[]) {
+  private constructor(
+    client: SessionClient,
+    idleMs: number,
+    stream: SessionStream,
+    expected: readonly Float32Array[],
+  ) {
+    this.#client = client
+    this.#idleMs = idleMs
     this.#stream = stream
     this.#expected = expected
   }
 
-  /** Opens a session, and learns what its steps give. */
-  static async open(client: SessionClient): Promise<HonestSession> {
+  /**
+   * Opens a session, and learns what its steps give.
+   * @param idleMs a session that was silent for so long may be ended for others. That can happen to this one on a busy machine:
+   *   then it is opened again, as clients do
+   */
+  static async open(client: SessionClient, idleMs: number): Promise<HonestSession> {
     const stream = await client.open()
-    const session = new HonestSession(stream, await learn(stream))
+    const session = new HonestSession(client, idleMs, stream, await learn(stream))
     await session.step()
     return session
   }
@@ -30,16 +48,43 @@ export class HonestSession {
   /** Opens another one, which waits for room, and has to give the same. */
   async openAnother(client: SessionClient, waitSeconds: number): Promise<void> {
     await using stream = await client.open()
-    const outputs = await learn(stream, waitSeconds)
-    outputs.forEach((output, variant) => this.#compare(output, variant))
+    await this.#compareAll(stream, waitSeconds)
   }
 
-  /** Runs one step. @throws Error if its output is another one than before */
+  /** Runs one step. @throws Error if its output is another one than before, or the session was ended although it was in use */
   async step(): Promise<void> {
     const startedAt = performance.now()
-    const variant = this.steps++ % variants
-    this.#compare(await outputOf(this.#stream, variant), variant)
+    const variant = this.steps % variants
+    try {
+      this.#compare(await outputOf(this.#stream, variant), variant)
+      this.#askedAt = startedAt
+      this.steps++
+    } catch (error) {
+      if (!(error instanceof ConnectionLostError)) throw error
+      const silentMs = performance.now() - this.#askedAt
+      if (silentMs < this.#idleMs)
+        throw new Error(`An honest session was ended ${Math.round(silentMs)} ms after a step.`, {
+          cause: error,
+        })
+      await this.#reopen()
+    }
     this.worstMs = Math.max(this.worstMs, performance.now() - startedAt)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stream[Symbol.asyncDispose]()
+  }
+
+  async #reopen(): Promise<void> {
+    await this.#stream[Symbol.asyncDispose]()
+    this.#stream = await this.#client.open()
+    this.#askedAt = performance.now()
+    await this.#compareAll(this.#stream, reopenSeconds)
+  }
+
+  async #compareAll(stream: SessionStream, waitSeconds: number): Promise<void> {
+    const outputs = await learn(stream, waitSeconds)
+    outputs.forEach((output, variant) => this.#compare(output, variant))
   }
 
   #compare(output: Float32Array, variant: number): void {

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { usualTimes } from '../engine/cache-admission.ts'
 import { HonestSession } from './honest-session.ts'
 import { badTensors, HostilePeer, misuses, wrongPositions, type Misuse } from './hostile-peer.ts'
+import { Stepping } from './stepping.ts'
 import { ServerProcess, type ServerMemory, type ServerReport, type ServerSettings } from './server-process.ts'
 import { SessionClient } from './session-client.ts'
 
@@ -54,7 +56,7 @@ export async function runHostilePeers(options: HostileRunOptions): Promise<Hosti
   await using server = await ServerProcess.start(options.settings)
   const { addresses } = await server.report()
   await using client = await SessionClient.connect(addresses)
-  const honest = await HonestSession.open(client)
+  const honest = await HonestSession.open(client, usualTimes.idleMs)
   await using resources = new AsyncDisposableStack()
   const peers: HostilePeer[] = []
   for (let index = 0; index < options.peers; index++)
@@ -163,30 +165,6 @@ class HostileRun {
     const memory = await this.#server.memory()
     const honestSteps = honest.steps - before
     this.#onPhase?.({ name, seconds, memory, liveMiB, load, honestSteps, honestWorstMs: honest.worstMs })
-  }
-}
-
-/** Runs an honest session until it is told to end. */
-class Stepping {
-  readonly #over = new AbortController()
-  readonly #run: Promise<void>
-
-  constructor(session: HonestSession) {
-    this.#run = this.#step(session)
-    this.#run.catch(() => {}) // thrown by `end`
-  }
-
-  /** @throws what a step has thrown */
-  async end(): Promise<void> {
-    this.#over.abort()
-    await this.#run
-  }
-
-  async #step(session: HonestSession): Promise<void> {
-    while (!this.#over.signal.aborted) {
-      await session.step()
-      await delay(10)
-    }
   }
 }
 

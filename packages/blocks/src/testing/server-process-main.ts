@@ -6,7 +6,7 @@ import { openBlockModel } from '../weights/block-model.ts'
 import type { ServerSettings, ServerReport } from './server-process.ts'
 import { makeTinyModel, tiny } from './tiny-model.ts'
 
-async function serve({ cacheTokens, limits, requestMemoryBytes }: ServerSettings): Promise<void> {
+async function serve({ cacheTokens, limits, requestMemoryBytes, listen }: ServerSettings): Promise<void> {
   const files = await makeTinyModel()
   const model = await openBlockModel(files.files)
   let engine: NativeBlockEngine | undefined
@@ -16,7 +16,7 @@ async function serve({ cacheTokens, limits, requestMemoryBytes }: ServerSettings
     openEngine: async ({ start, end }) =>
       (engine = await startBlockEngine({ model, start, end, cacheType: 'f32', cacheTokens, threads: 1 })),
     initialPeers: [],
-    listen: ['/ip4/127.0.0.1/tcp/0'],
+    listen: listen ?? ['/ip4/127.0.0.1/tcp/0'],
     reach: 'direct',
     version: '0.0.0',
     throughput: { inferenceRps: 1, forwardRps: 1, networkRps: 1, throughput: 1 },

@@ -7,6 +7,8 @@ import type { ServingLimits } from '../sessions/host.ts'
 
 export interface ServerSettings {
   readonly cacheTokens: number
+  /** Addresses to listen on; default: one of 127.0.0.1. */
+  readonly listen?: readonly string[] | undefined
   readonly limits?: Partial<ServingLimits & ListeningLimits> | undefined
   readonly requestMemoryBytes?: number | undefined
 }

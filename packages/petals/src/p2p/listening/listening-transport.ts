@@ -19,7 +19,8 @@ import { maxStreamsPerProtocol } from '../stream-opening.ts'
 import type { ByteStream, SwarmTransport } from '../swarm-transport.ts'
 import { ConnectionBound } from './connection-bound.ts'
 import { answerKad, kadProtocol } from './kad-server.ts'
-import { StreamBound } from './stream-bound.ts'
+import { originOf } from './origin.ts'
+import { Shares } from './shares.ts'
 import { UnreadBound } from './unread-bound.ts'
 
 export interface ListeningOptions extends TransportOptions {
@@ -94,6 +95,8 @@ export interface ListeningTransport extends SwarmTransport, ProtocolServer {
   unhandle(protocol: string): Promise<void>
   /** Reports whether the peer can be dialled anew, not through a relay: that it has dialled this node does not show that. */
   dialBack(peer: PeerId, signal: AbortSignal): Promise<boolean>
+  /** The address that a peer is connected from, the network of 64 bits for IPv6; undefined through a relay. */
+  originOf(peer: PeerId): string | undefined
   /** Open connections and streams that peers have opened. */
   readonly load: { readonly connections: number; readonly streams: number }
 }
@@ -155,13 +158,13 @@ async function listeningInit(
 }
 
 class Libp2pListeningTransport extends Libp2pTransport implements ListeningTransport {
-  readonly #streams: StreamBound
+  readonly #streams: Shares
   readonly #unread: UnreadBound
   readonly #logger: Logger
 
   constructor(policy: AddressPolicy, limits: ListeningLimits, options: ListeningOptions) {
     super(options.connectTimeoutMs, policy)
-    this.#streams = new StreamBound(limits.streams, limits.streamsPerPeer)
+    this.#streams = new Shares(limits.streams, limits.streamsPerPeer)
     this.#unread = new UnreadBound(limits.unreadBytes)
     this.#logger = options.logger ?? silentLogger
   }
@@ -183,9 +186,9 @@ class Libp2pListeningTransport extends Libp2pTransport implements ListeningTrans
     })
   }
 
-  #serve(stream: Stream, { remotePeer, limits }: Connection, handler: StreamHandler): void {
+  #serve(stream: Stream, { remotePeer, remoteAddr, limits }: Connection, handler: StreamHandler): void {
     const remote = remotePeer.toString() as PeerId
-    const release = this.#streams.take(remote)
+    const release = this.#streams.take(remote, originOf(remoteAddr) ?? remote)
     if (!release) return stream.abort(new Error('The peer has too many open streams.'))
     const bytes = new Libp2pByteStream(stream, remote, { limits, highWaterBytes })
     const untrack = this.#unread.track(remote, bytes)
@@ -206,6 +209,11 @@ class Libp2pListeningTransport extends Libp2pTransport implements ListeningTrans
 
   report(error: unknown, protocol: string, remote: PeerId): void {
     this.#logger.warn({ err: error, protocol, peer: remote }, 'a request failed')
+  }
+
+  originOf(peer: PeerId): string | undefined {
+    const [connection] = this.node.getConnections(peerIdFromString(peer))
+    return connection && originOf(connection.remoteAddr)
   }
 
   async unhandle(protocol: string): Promise<void> {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import type { PeerId } from '../peer-id.ts'
-import { StreamBound } from './stream-bound.ts'
 import { UnreadBound } from './unread-bound.ts'
 
 class FakeStream {
@@ -42,19 +41,5 @@ describe('unread bytes of all streams', () => {
     await expect.poll(() => open.isReset).toBe(true)
     expect(closed.isReset).toBe(false)
     end()
-  })
-})
-
-describe('streams that peers have opened', () => {
-  it('are limited for each peer, and some are left for one that has few', () => {
-    const bound = new StreamBound(100, 40)
-    const open = (peer: string): number => {
-      for (let count = 0; ; count++) if (!bound.take(peer as PeerId)) return count
-    }
-    expect(['a', 'b', 'c', 'd'].map(open)).toEqual([40, 30, 15, 8])
-    expect(bound.count).toBe(93)
-    const release = bound.take('honest' as PeerId)!
-    release()
-    expect(bound.count).toBe(93)
   })
 })
