@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { Browser } from 'playwright-core'
+import type { Browser, Locator } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startSwarm, type Swarm } from '../../swarm/swarm.ts'
 import { launchBrowser, openPage, screenshot } from './support/browser.ts'
@@ -32,6 +32,20 @@ afterAll(async () => {
   await rm(cacheHome, { recursive: true, force: true })
 })
 
+/** The texts of cells that are not wholly inside of what is around the table, or of themselves. */
+const cutCells = (table: Locator): Promise<readonly string[]> =>
+  table.evaluate((element) => {
+    const around = element.parentElement!.getBoundingClientRect()
+    const isCut = (cell: HTMLTableCellElement): boolean => {
+      const { left, right } = cell.getBoundingClientRect()
+      const isOutside = left < around.left - 1 || right > around.right + 1
+      return isOutside || cell.scrollWidth > cell.clientWidth + 1
+    }
+    return [...element.querySelectorAll<HTMLTableCellElement>('tbody :is(th, td)')]
+      .filter(isCut)
+      .map(({ innerText }) => innerText)
+  })
+
 describe('the page on a real swarm', () => {
   it('shows its blocks and servers', async () => {
     await using watched = await openPage(browser, server.url)
@@ -57,6 +71,20 @@ describe('the page on a real swarm', () => {
       `npm start -- contribute ${swarm.modelFolder} --swarm ${swarm.initialPeers[0]} --dht-prefix ${swarm.dhtPrefix}`,
     ])
     await screenshot(page, 'swarm')
+    expect(complaints).toEqual([])
+  })
+
+  it.each(['en-US', 'de-DE'])('shows all of its table of servers at any width (%s)', async (locale) => {
+    await using watched = await openPage(browser, `${server.url}/#/swarm`, { locale })
+    const { page, complaints } = watched
+    const table = page.getByRole('region', { name: 'stories15M' }).getByRole('table')
+    await table.waitFor({ timeout: 30_000 })
+    for (const width of [320, 480, 640, 768, 900, 1100, 1280, 1600]) {
+      await page.setViewportSize({ width, height: 900 })
+      expect(await cutCells(table), `${width} px`).toEqual([])
+      const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+      expect(sideways, `${width} px`).toBe(0)
+    }
     expect(complaints).toEqual([])
   })
 

@@ -10,8 +10,8 @@ export function ServerTable({ servers }: { readonly servers: readonly SwarmServe
   const measured = servers.some(({ throughput }) => throughput > 0)
   const sorted = servers.toSorted((a, b) => a.start - b.start || a.end - b.end)
   return (
-    <div className="server-table" tabIndex={0} role="group" aria-label={texts.swarmServerTable}>
-      <table>
+    <div className="server-table">
+      <table aria-label={texts.swarmServerTable}>
         <thead>
           <tr>
             <th scope="col">{texts.routeServer}</th>
@@ -42,20 +42,27 @@ interface ServerRowProps {
 function ServerRow({ server, measured }: ServerRowProps) {
   const texts = useTexts()
   const { peer, start, end, throughput, cacheTokensLeft, version, precision, usesRelay } = server
+  // On a narrow page, each row is a list, and its cells say what they are.
   return (
     <tr>
       <th scope="row" title={peer}>
         {peerName(server)}
       </th>
-      <td>{stateWords(texts, server)}</td>
-      <td>{end > start ? texts.blockRange(start, end - 1) : '–'}</td>
-      {measured && <td>{throughput > 0 ? texts.tokensPerSecond(formatRate(throughput)) : '–'}</td>}
-      <td>
+      <td data-label={texts.serverState}>{stateWords(texts, server)}</td>
+      <td data-label={texts.routeBlocks}>{end > start ? texts.blockRange(start, end - 1) : '–'}</td>
+      {measured && (
+        <td data-label={texts.serverThroughput}>
+          {throughput > 0 ? texts.tokensPerSecond(formatRate(throughput)) : '–'}
+        </td>
+      )}
+      <td data-label={texts.serverLatency}>
         {latencyWords(texts, server)}
         {usesRelay && ` (${texts.serverRelay})`}
       </td>
-      <td>{cacheTokensLeft === undefined ? '–' : formatCount(cacheTokensLeft)}</td>
-      <td>{[version, precision].filter(Boolean).join(', ') || '–'}</td>
+      <td data-label={texts.serverCache}>
+        {cacheTokensLeft === undefined ? '–' : formatCount(cacheTokensLeft)}
+      </td>
+      <td data-label={texts.serverVersion}>{[version, precision].filter(Boolean).join(', ') || '–'}</td>
     </tr>
   )
 }
