@@ -188,10 +188,11 @@ class Libp2pListeningTransport extends Libp2pTransport implements ListeningTrans
 
   #serve(stream: Stream, { remotePeer, remoteAddr, limits }: Connection, handler: StreamHandler): void {
     const remote = remotePeer.toString() as PeerId
-    const release = this.#streams.take(remote, originOf(remoteAddr) ?? remote)
+    const origin = originOf(remoteAddr) ?? remote
+    const release = this.#streams.take(remote, origin)
     if (!release) return stream.abort(new Error('The peer has too many open streams.'))
     const bytes = new Libp2pByteStream(stream, remote, { limits, highWaterBytes })
-    const untrack = this.#unread.track(remote, bytes)
+    const untrack = this.#unread.track(remote, origin, bytes)
     handler(bytes, remote, closedSignal(stream, remote))
       .then(
         () => bytes[Symbol.asyncDispose](),
