@@ -10,6 +10,7 @@ import {
 } from '@petals-chat/engine'
 import type { SessionPool } from '../context.ts'
 import type { BegunWork, WorkCost } from './allowance.ts'
+import { tapped } from '../tapped.ts'
 import { RemoteMeter } from './remote-meter.ts'
 
 /** The time of swarm servers is counted this often while an answer runs. */
@@ -176,31 +177,27 @@ class SessionMeter {
     this.#promptTokens = session.tokens.length + tokens.length
   }
 
-  async *#generate(
+  #generate(
     session: Session,
     tokens: readonly TokenId[],
     options: GenerateOptions,
-  ): AsyncGenerator<GeneratedToken> {
-    this.#countPrompt(session, tokens)
-    const clock = new SwarmClock(session.route !== undefined, (ms) => this.#countSwarm(ms))
-    this.#work.trace?.sampled(options.sampling)
-    try {
-      for await (const token of session.generate(tokens, {
-        ...options,
-        onWait: clock.watch(options.onWait),
-      })) {
-        clock.stop()
-        if (this.#completionTokens === 0) this.#work.trace?.firstToken()
-        this.#completionTokens += 1
-        yield token
-        clock.start()
+  ): AsyncIterable<GeneratedToken> {
+    return tapped(() => {
+      this.#countPrompt(session, tokens)
+      const clock = new SwarmClock(session.route !== undefined, (ms) => this.#countSwarm(ms))
+      this.#work.trace?.sampled(options.sampling)
+      return {
+        events: session.generate(tokens, { ...options, onWait: clock.watch(options.onWait) }),
+        asked: () => clock.start(),
+        see: () => {
+          clock.stop()
+          if (this.#completionTokens === 0) this.#work.trace?.firstToken()
+          this.#completionTokens += 1
+        },
+        failed: (error) => this.failed(error),
+        ended: () => clock.stop(),
       }
-    } catch (error) {
-      this.failed(error)
-      throw error
-    } finally {
-      clock.stop()
-    }
+    })
   }
 
   async #timed<Result>(session: Session, run: () => Promise<Result>): Promise<Result> {

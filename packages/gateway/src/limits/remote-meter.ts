@@ -1,4 +1,5 @@
 import type { RemoteEvent } from '@petals-chat/engine'
+import { tapped } from '../tapped.ts'
 import type { BegunWork, WorkCost } from './allowance.ts'
 
 /** Measures an answer that another server writes: by that server's count, or, if it ended early, by what has arrived. */
@@ -16,20 +17,18 @@ export class RemoteMeter {
     this.#promptTokens = promptTokens
   }
 
-  async *measured(events: AsyncIterable<RemoteEvent>): AsyncGenerator<RemoteEvent, void, undefined> {
-    try {
-      for await (const event of events) {
-        if (event.type === 'end') this.counted(event.usage)
-        else {
-          if (this.#arrived === 0) this.#work.trace?.firstToken()
-          this.#arrived += 1
-        }
-        yield event
-      }
-    } catch (error) {
-      this.failed(error)
-      throw error
-    }
+  measured(events: AsyncIterable<RemoteEvent>): AsyncIterable<RemoteEvent> {
+    return tapped(() => ({
+      events,
+      see: (event) => this.#see(event),
+      failed: (error) => this.failed(error),
+    }))
+  }
+
+  #see(event: RemoteEvent): void {
+    if (event.type === 'end') return this.counted(event.usage)
+    if (this.#arrived === 0) this.#work.trace?.firstToken()
+    this.#arrived += 1
   }
 
   /** Notes what the server has counted. */

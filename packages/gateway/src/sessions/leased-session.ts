@@ -9,6 +9,7 @@ import {
   InvalidRequestError,
 } from '@petals-chat/engine'
 import { logRoute } from '../swarm/route-log.ts'
+import { tapped } from '../tapped.ts'
 import type { GenerationMetrics } from './generation-metrics.ts'
 
 /** What the pool may do with a session that comes back. */
@@ -57,24 +58,23 @@ export class LeasedSession {
     return this.#calls > 0 || this.#disposed ? 'suspect' : 'reusable'
   }
 
-  async *#generate(tokens: readonly TokenId[], options: GenerateOptions): AsyncGenerator<GeneratedToken> {
-    this.#assertLeased()
-    const measurement = this.#metrics.start(tokens.length, this.#inner.tokens.length)
-    this.#calls += 1
-    try {
-      for await (const token of this.#inner.generate(tokens, options)) {
-        measurement.onToken()
-        yield token
+  #generate(tokens: readonly TokenId[], options: GenerateOptions): AsyncIterable<GeneratedToken> {
+    return tapped(() => {
+      this.#assertLeased()
+      const measurement = this.#metrics.start(tokens.length, this.#inner.tokens.length)
+      this.#calls += 1
+      return {
+        events: this.#inner.generate(tokens, options),
+        see: () => measurement.onToken(),
+        failed: (error) => this.#note(error, options.signal),
+        ended: () => {
+          this.#calls -= 1
+          measurement.end()
+          const route = this.#inner.route?.()
+          if (route !== undefined) logRoute(this.#logger, route)
+        },
       }
-    } catch (error) {
-      this.#note(error, options.signal)
-      throw error
-    } finally {
-      this.#calls -= 1
-      measurement.end()
-      const route = this.#inner.route?.()
-      if (route !== undefined) logRoute(this.#logger, route)
-    }
+    })
   }
 
   async #measure<Result>(tokens: number, work: () => Promise<Result>): Promise<Result> {

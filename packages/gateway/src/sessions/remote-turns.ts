@@ -2,7 +2,8 @@ import type { RemoteEvent, RemoteModel } from '@petals-chat/engine'
 import type { SessionPoolConfig } from '../config.ts'
 import type { Claim, RemoteTurn, RemoteTurnRequest } from '../context.ts'
 import { AdmissionQueue } from './admission-queue.ts'
-import type { GenerationMetrics } from './generation-metrics.ts'
+import { tapped } from '../tapped.ts'
+import type { CountedTokens, GenerationMetrics } from './generation-metrics.ts'
 import { UnreadLeases } from './unread-leases.ts'
 
 export interface RemoteTurnsOptions {
@@ -68,20 +69,21 @@ export class RemoteTurns {
     }
   }
 
-  async *#measured(
+  #measured(
     events: AsyncIterable<RemoteEvent>,
     { promptTokens }: RemoteTurnRequest,
-  ): AsyncGenerator<RemoteEvent, void, undefined> {
-    const measurement = this.#options.generationMetrics.start(promptTokens, 0)
-    let usage: { promptTokens: number; cachedTokens: number; completionTokens: number } | undefined
-    try {
-      for await (const event of events) {
-        if (event.type === 'parts') measurement.onToken()
-        else ({ usage } = event)
-        yield event
+  ): AsyncIterable<RemoteEvent> {
+    return tapped(() => {
+      const measurement = this.#options.generationMetrics.start(promptTokens, 0)
+      let usage: CountedTokens | undefined
+      return {
+        events,
+        see(event) {
+          if (event.type === 'parts') measurement.onToken()
+          else ({ usage } = event)
+        },
+        ended: () => measurement.end(usage),
       }
-    } finally {
-      measurement.end(usage)
-    }
+    })
   }
 }

@@ -15,7 +15,7 @@ import { SwarmReport, type WaitNotice } from '../../swarm/swarm-report.ts'
 import { samplingOfChoice } from '../request/sampling.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes, ChoiceReader, SessionWork } from './answer-job.ts'
 import type { RunOptions } from './run-options.ts'
-import { runRemotely } from './run-remotely.ts'
+import { type OpenableJob, runRemotely } from './run-remotely.ts'
 import { untilTurn } from './until-turn.ts'
 
 /**
@@ -23,14 +23,24 @@ import { untilTurn } from './until-turn.ts'
  * Between two choices it gives the session to a request that waits, and goes on when it is its turn again.
  * @throws RateLimitError; InvalidRequestError that names a field of the request; errors of the engine and the pool.
  */
-export async function* runAnswer<Types extends AnswerTypes>(
+export function runAnswer<Types extends AnswerTypes>(
   context: Pick<GatewayContext, 'sessions'>,
   job: AnswerJob<Types>,
   options: RunOptions,
 ): AsyncGenerator<AnswerEvent<Types>, void, undefined> {
-  await using _request = options.isContinued ? undefined : await options.allowance?.openRequest(tokensOf(job))
   const { work } = job
-  if (work.kind === 'remote') return yield* runRemotely(context, job, work, options)
+  const open = async () => (options.isContinued ? undefined : options.allowance?.openRequest(tokensOf(job)))
+  return work.kind === 'remote'
+    ? runRemotely(context, { ...job, work, open }, options)
+    : runOnSessions(context, { ...job, work, open }, options)
+}
+
+async function* runOnSessions<Types extends AnswerTypes>(
+  context: Pick<GatewayContext, 'sessions'>,
+  { work, open, ...job }: OpenableJob<Types, SessionWork<Types>>,
+  options: RunOptions,
+): AsyncGenerator<AnswerEvent<Types>, void, undefined> {
+  await using _request = await open()
   try {
     for (const [place, prompt] of work.prompts.entries()) {
       const run: PromptRun<Types> = { prompt, firstIndex: place * job.choices, done: 0, readerOf: undefined }

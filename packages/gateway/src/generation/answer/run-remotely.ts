@@ -5,13 +5,22 @@ import type { RunOptions } from './run-options.ts'
 import { untilTurn } from './until-turn.ts'
 import { viaOf } from './via.ts'
 
+/** A job, and what counts it in advance as one request until the result is disposed. */
+export interface OpenableJob<Types extends AnswerTypes, Work extends AnswerJob<Types>['work']> extends Pick<
+  AnswerJob<Types>,
+  'choices' | 'signal'
+> {
+  readonly work: Work
+  open(): Promise<AsyncDisposable | undefined>
+}
+
 /** Lets another server answer: one prompt after another, and one choice after another, each in its turn of the fair queue. */
 export async function* runRemotely<Types extends AnswerTypes>(
   context: Pick<GatewayContext, 'sessions'>,
-  { choices, signal }: Pick<AnswerJob<Types>, 'choices' | 'signal'>,
-  work: RemoteWork<Types>,
+  { choices, signal, work, open }: OpenableJob<Types, RemoteWork<Types>>,
   options: RunOptions,
 ): AsyncGenerator<AnswerEvent<Types>, void, undefined> {
+  await using _request = await open()
   const via = viaOf(work.model.id, options.via)
   for (const [place, prompt] of work.prompts.entries())
     for (let choice = 0; choice < choices; choice++)
