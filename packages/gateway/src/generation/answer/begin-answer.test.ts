@@ -14,7 +14,9 @@ const request = (path: string, body: object, signal?: AbortSignal) =>
 const messages = [{ role: 'user', content: 'Hi' }]
 const chat = { model: 'swarm', messages, max_tokens: 20 }
 const told = { petals: { route: true } }
-const post = async (body: object) => await (await request('/v1/chat/completions', body)).json()
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests inspect any response
+const jsonOf = async (response: Response | Promise<Response>): Promise<any> => (await response).json()
+const post = (body: object) => jsonOf(request('/v1/chat/completions', body))
 const inAnswer = { fallback: { model: 'swarm', reason } }
 
 describe('a model of a swarm that is away', () => {
@@ -117,5 +119,70 @@ describe('a stream whose model waits for a swarm', () => {
     await reader.read()
     await reader.cancel()
     await vi.waitFor(() => expect([stopped, swarm.openSessions]).toEqual([true, 0]))
+  })
+})
+
+/** A continued text would go on after its words. */
+const isOver = { max_tokens: 11 }
+const whole = [
+  ['/v1/chat/completions', { messages }, { choices: [{ message: { content: 'Some words.' } }] }],
+  ['/v1/completions', { prompt: 'Hi', ...isOver }, { choices: [{ text: 'Some words.' }] }],
+  ['/v1/messages', { messages, max_tokens: 20 }, { content: [{ type: 'text', text: 'Some words.' }] }],
+  ['/v1/responses', { input: 'Hi' }, { output: [{ content: [{ text: 'Some words.' }] }] }],
+  ['/api/chat', { messages }, { message: { content: 'Some words.' } }],
+  ['/api/generate', { prompt: 'Hi' }, { response: 'Some words.' }],
+  ['/api/generate', { prompt: 'Hi', raw: true, options: { num_predict: 11 } }, { response: 'Some words.' }],
+] as const
+
+describe('an answer that breaks off', () => {
+  const asked = (path: string, fields: object, stream: boolean) =>
+    request(path, { model: 'swarm', ...fields, stream })
+  beforeEach(() => {
+    swarm.beforeAnswer = async () => {}
+    swarm.breaksAfter = 3
+  })
+
+  it.each(whole)('comes whole from the fallback, which it names, on %s %j', async (path, fields, told) => {
+    const response = await asked(path, fields, false)
+    expect(await response.json()).toMatchObject({ model: 'local', ...told })
+    expect(response.status).toBe(200)
+    expect(swarm.openSessions).toBe(0)
+  })
+
+  it.each(whole)('is not continued by another model in a stream of %s %j', async (path, fields) => {
+    const text = await (await asked(path, fields, true)).text()
+    expect(text).toContain(reason)
+    expect(text).not.toContain('"model":"local"')
+    expect(swarm.asked).toEqual([])
+  })
+
+  it('is told of to those who ask, with all choices from the fallback', async () => {
+    const answer = await post({ ...chat, ...told, n: 2 })
+    expect(answer).toMatchObject({
+      model: 'local',
+      choices: [{ message: { content: 'Some words.' } }, { message: { content: 'Some words.' } }],
+      petals: inAnswer,
+    })
+  })
+
+  it('comes whole from the fallback, too, if it breaks off in its second choice', async () => {
+    let answers = 0
+    swarm.breaksAfter = Infinity
+    swarm.beforeAnswer = async () => {
+      if (++answers === 2) swarm.fail()
+    }
+    const { model, choices } = await post({ ...chat, n: 2 })
+    expect([model, choices.length, swarm.asked.length]).toEqual(['local', 2, 2])
+  })
+
+  it('fails on a model without a fallback', async () => {
+    expect(await post({ ...chat, model: 'alone' })).toMatchObject({ error: { code: 'missing_blocks' } })
+  })
+
+  it('of a response in the background is not asked anew: its beginning can be read', async () => {
+    const { id } = await jsonOf(request('/v1/responses', { model: 'swarm', input: 'Hi', background: true }))
+    const read = () => jsonOf(swarm.gateway.app.request(`/v1/responses/${id}`))
+    await vi.waitFor(async () => expect(await read()).toMatchObject({ status: 'failed' }))
+    expect(swarm.asked).toEqual([])
   })
 })

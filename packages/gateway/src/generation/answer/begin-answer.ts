@@ -12,6 +12,8 @@ export interface BeginOptions<Job> {
   prepare(spec: ModelSpec): Promise<Job>
   /** Returns the model of a fallback for the caller. @throws if there is none, or the caller may not use it */
   fallback(id: string): ModelSpec
+  /** Nothing is sent before the answer is whole: then one that breaks off is asked of the fallback anew. */
+  readonly isWhole?: boolean | undefined
   readonly options: RunOptions
 }
 
@@ -35,12 +37,12 @@ export type BeginningAnswer<Types extends AnswerTypes, Job> = AsyncGenerator<
 >
 
 /**
- * Begins an answer. If its model can't answer before the first word, and has a fallback, that one answers: the job is then
- * the fallback's, whose head names it to the client.
+ * Begins an answer. If its model can't answer before its client has seen a part of it, and has a fallback, that one answers: the
+ * job is then the fallback's, whose head names it to the client.
  */
 export async function* beginAnswer<Types extends AnswerTypes, Job extends AnswerJob<Types>>(
   context: Pick<GatewayContext, 'sessions'>,
-  { spec, prepare, fallback, options }: BeginOptions<Job>,
+  { spec, prepare, fallback, isWhole = false, options }: BeginOptions<Job>,
 ): BeginningAnswer<Types, Job> {
   const { fallback: other } = spec
   let job: Job | undefined
@@ -48,7 +50,8 @@ export async function* beginAnswer<Types extends AnswerTypes, Job extends Answer
     if (other !== undefined) context.sessions.assertRoom(spec.id, options)
     job = await prepare(spec)
     const events = runAnswer<Types>(context, job, options)
-    return { job, events: other === undefined ? events : yield* fromFirstWord<Types, Job>(job, events) }
+    if (other === undefined) return { job, events }
+    return { job, events: yield* isWhole ? untilEnd<Types, Job>(job, events) : fromFirstWord(job, events) }
   } catch (error) {
     const { logger } = options
     const { spec: otherSpec, told, refusedBoth } = substituteFor(error, { spec, find: fallback, logger })
@@ -66,11 +69,32 @@ export async function* beginAnswer<Types extends AnswerTypes, Job extends Answer
   }
 }
 
+type BeginningEvents<Types extends AnswerTypes, Job> = AsyncGenerator<
+  BeginningWait<Job>,
+  AsyncIterable<AnswerEvent<Types>>,
+  undefined
+>
+
+/** Passes waits on until the answer is whole; returns its pieces. */
+async function* untilEnd<Types extends AnswerTypes, Job>(
+  job: Job,
+  events: AsyncIterable<AnswerEvent<Types>>,
+): BeginningEvents<Types, Job> {
+  const pieces: AnswerEvent<Types>[] = []
+  for await (const event of events) {
+    if (event.type === 'wait') yield { job, notice: event }
+    else pieces.push(event)
+  }
+  return (async function* () {
+    yield* pieces
+  })()
+}
+
 /** Passes waits on until the first piece of the answer; returns that and all that follows. */
 async function* fromFirstWord<Types extends AnswerTypes, Job>(
   job: Job,
   events: AsyncGenerator<AnswerEvent<Types>, void, undefined>,
-): AsyncGenerator<BeginningWait<Job>, AsyncIterable<AnswerEvent<Types>>, undefined> {
+): BeginningEvents<Types, Job> {
   let hasBegun = false
   try {
     while (true) {

@@ -27,8 +27,9 @@ export interface Substitute {
 }
 
 /**
- * The rule of all APIs: where a model can't answer before its first word, its fallback answers. What has begun is never
- * continued by another model; `/api/v1` sends answers as a whole, so that one that broke off is asked of the fallback anew.
+ * The rule of all APIs: where a model can't answer before its client has seen a part of the answer, its fallback answers. A stream
+ * is never continued by another model after its first word; an answer that is sent as a whole, and broke off, is asked of the
+ * fallback anew.
  * @throws `error` if it says something else, or there is no fallback that the caller may use
  */
 export function substituteFor(error: unknown, { spec, find, logger }: FallbackOptions): Substitute {

@@ -8,7 +8,13 @@ import { checkResumable } from '../request/choices.ts'
 import { respondWithEvents } from '../stream/respond-with-events.ts'
 import type { EventContext, StreamDialect } from '../stream/stream-options.ts'
 import type { AnswerEvent, AnswerJob, AnswerTypes } from './answer-job.ts'
-import { beginAnswer, type BeginningAnswer, type BeginningWait, type BegunAnswer } from './begin-answer.ts'
+import {
+  beginAnswer,
+  type BeginningAnswer,
+  type BeginningWait,
+  type BeginOptions,
+  type BegunAnswer,
+} from './begin-answer.ts'
 import type { RunOptions } from './run-options.ts'
 
 /** The fields of a request that decide how its answer is sent. */
@@ -31,11 +37,13 @@ export interface AnswerDialect<Job, Types extends AnswerTypes> {
   /** The frames that tell of a wait before the answer has begun. */
   waiting(wait: BeginningWait<Job>): Iterable<string>
   readonly stream: StreamDialect
+  /** `body` drops the events, and asks for the answer later: they need not be whole. */
+  readonly asksLater?: boolean
 }
 
 /** Whose answers to a request run, and what is told of them. */
 export function runOptions(c: EventContext, { petals }: Pick<AnswerRequest, 'petals'>): RunOptions {
-  const { logger, account, allowance } = c.var
+  const [logger, account, allowance] = [c.get('logger'), c.get('account'), c.get('allowance')]
   const wantsRoute = asksForRoute(petals, (name) => c.req.header(name))
   return { logger, account, allowance, wantsRoute, via: c.req.header('via') }
 }
@@ -43,7 +51,7 @@ export function runOptions(c: EventContext, { petals }: Pick<AnswerRequest, 'pet
 /** Begins the answer to a request. The signal stops it; `reader`: of an answer that may be resumed. */
 export type BeginAnswer<Types extends AnswerTypes, Job> = (
   signal: AbortSignal,
-  reader?: AnswerReader,
+  how?: Pick<BeginOptions<Job>, 'isWhole'> & { readonly reader?: AnswerReader | undefined },
 ) => BeginningAnswer<Types, Job>
 
 /** Returns an answer when it has begun, for a client that is not told of its waits. */
@@ -91,11 +99,12 @@ export function answerTo<
   const spec = resolveModel(context, request.model, caller)
   const options = runOptions(c, request)
   if (spec.fallback === undefined) context.sessions.assertRoom(spec.id, options)
-  return (signal, reader) =>
+  return (signal, { reader, isWhole } = {}) =>
     beginAnswer<Types, Job>(context, {
       spec,
       prepare: (spec) => prepare(context, spec, request, signal),
       fallback: (id) => resolveExactModel(context, id, caller),
+      isWhole,
       options: { ...options, reader },
     })
 }
@@ -115,7 +124,7 @@ export async function respondWithAnswer<
   checkResumable(request)
   const begin = answerTo<Request, Types, Job>(c, context, request, prepare)
   if (!request.stream) {
-    const { job, events } = await begun(begin(c.var.signal))
+    const { job, events } = await begun(begin(c.get('signal'), { isWhole: !dialect.asksLater }))
     return c.json(await dialect.body(job, events))
   }
   const resumable = request.resumable ?? false
@@ -124,7 +133,7 @@ export async function respondWithAnswer<
     context,
     { resumable, dialect: dialect.stream },
     async function* (signal, reader) {
-      const { job, events } = yield* framesUntilBegun(begin(signal, reader), dialect)
+      const { job, events } = yield* framesUntilBegun(begin(signal, { reader }), dialect)
       yield* dialect.frames(job, events)
     },
   )

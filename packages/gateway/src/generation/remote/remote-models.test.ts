@@ -175,7 +175,7 @@ describe('an answer of another server', () => {
     expect(await post({ messages, max_tokens: 5 })).toMatchObject({ error: { code: 'rate_limit_exceeded' } })
   })
 
-  it('comes from the fallback, which it names, only if the model has not begun', async () => {
+  it('comes from the fallback, which it names, also if the model breaks off before it is sent', async () => {
     const down = new ModelUnavailableError('The server is down.')
     big.script = async function* () {
       yield await Promise.reject(down)
@@ -188,7 +188,10 @@ describe('an answer of another server', () => {
       yield words('Half')
       throw down
     }
-    expect(await post({ messages })).toMatchObject({ error: { message: 'The server is down.' } })
+    expect(await post({ messages })).toMatchObject({
+      model: 'other',
+      choices: [{ message: { content: 'Hi' } }],
+    })
     other.script = async function* () {
       yield await Promise.reject(new ModelUnavailableError('Both are down.'))
     }
@@ -311,6 +314,27 @@ describe('an answer of another server', () => {
     expect([big.asked.length, ended]).toEqual([1, false])
     await reader.cancel()
     await expect.poll(() => ended).toBe(true)
+  })
+
+  it('is not written to its end before an approved call that it comes after', async () => {
+    await gateway[Symbol.asyncDispose]()
+    let whole = 0
+    big.script = async function* () {
+      yield words('Hi')
+      whole += 1
+      yield end
+    }
+    const source: ToolSource = { name: 'docs', builtIn: false, state: 'ready', tools: [] }
+    start({}, { tools: { ...noTools, source: () => Promise.resolve(source) } })
+    const call = { id: 'mcpr_1', server_label: 'docs', name: 'find', arguments: '{}' }
+    const input = [
+      { type: 'message', role: 'user', content: 'Hello' },
+      { type: 'mcp_approval_request', ...call },
+      { type: 'mcp_approval_response', approval_request_id: call.id, approve: true },
+    ]
+    const tools = [{ type: 'mcp', server_label: 'docs' }]
+    expect(await post({ input, tools }, {}, '/v1/responses')).toMatchObject({ status: 'completed' })
+    expect([big.asked.length, whole]).toEqual([2, 1])
   })
 
   it('ends when a response with a fallback can not be kept', async () => {

@@ -67,6 +67,7 @@ export const responsesRoutes: RouteModule = (context) =>
       const dialect = responseDialect({
         request,
         tools,
+        asksLater: mcp.asksLater,
         rounds: (job, events) => mcp.rounds(context, [job, events], chat, prepareRound),
         keep: (body) =>
           request.store === false

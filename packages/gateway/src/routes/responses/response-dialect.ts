@@ -13,6 +13,8 @@ import type { ToolTable } from './tool-table.ts'
 export interface ResponseDialectOptions {
   readonly request: ResponseRequest
   readonly tools: ToolTable
+  /** The first round drops the events of the job (`rounds`). */
+  readonly asksLater: boolean
   /** The events of the whole response; those of the job are its first round. */
   rounds(job: ChatJob, events: AsyncIterable<AnswerEvent<ChatTypes>>): AsyncIterable<RoundEvent>
   /** Keeps the response, if it is to be kept. */
@@ -36,7 +38,7 @@ export interface ResponseDialect extends AnswerDialect<ChatJob, ChatTypes> {
 
 /** Writes an answer in the form of the Responses API: see https://platform.openai.com/docs/api-reference/responses-streaming. */
 export function responseDialect(options: ResponseDialectOptions): ResponseDialect {
-  const { request, tools, rounds, keep, forget } = options
+  const { request, tools, asksLater, rounds, keep, forget } = options
   let writer: ResponseWriter | undefined
   let kept: KeptResponse | undefined
   /** If it can't be kept, the answer ends here: a remote model may have begun it. */
@@ -54,6 +56,7 @@ export function responseDialect(options: ResponseDialectOptions): ResponseDialec
     }
   }
   return {
+    asksLater,
     async body(job, events) {
       const response = await begin(job, events)
       try {

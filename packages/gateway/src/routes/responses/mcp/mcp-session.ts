@@ -83,6 +83,11 @@ export class McpSession {
     return new McpSession({ request, tools, dialogue, lists: shown, pending, options })
   }
 
+  /** The request approves calls: its answer is asked for once they have results. */
+  get asksLater(): boolean {
+    return this.#given.pending.length > 0
+  }
+
   /**
    * The events of the whole response. Approved calls run once the answer that `job` was prepared for is admitted; the
    * first round is then prepared anew, with their results. `chat`: the request as it was prepared for the first round.
@@ -94,7 +99,7 @@ export class McpSession {
     prepare: PrepareRound,
   ): AsyncGenerator<RoundEvent, void, undefined> {
     const options = this.#roundOptions(context, job, chat, prepare)
-    if (this.#given.pending.length === 0) {
+    if (!this.asksLater) {
       try {
         return yield* answerRounds({ ...options, first: () => Promise.resolve(events) })
       } finally {
