@@ -58,20 +58,43 @@ export const isProxyNetwork = (text: string): boolean =>
  */
 export function clientAddressReader(trustedProxies: readonly string[]): ClientAddressReader {
   const isTrusted = addressTest(trustedProxies)
+  const peerOf = remembered((remoteAddress) => {
+    const address = parseAddress(remoteAddress)
+    if (address === undefined) return undefined
+    return { client: clientAddress(address, false), isProxy: isTrusted(address) }
+  })
   return ({ remoteAddress, forwardedFor, forwardedProto }) => {
-    const direct = parseAddress(remoteAddress)
-    if (direct === undefined) return UNKNOWN
-    if (!isTrusted(direct)) return clientAddress(direct, false)
-    return clientAddress(nearestClient(direct, forwardedFor, isTrusted), isHttps(forwardedProto))
+    const peer = peerOf(remoteAddress)
+    if (peer === undefined) return UNKNOWN
+    const { client, isProxy } = peer
+    if (!isProxy) return client
+    return clientAddress(nearestClient(client.address, forwardedFor, isTrusted), isHttps(forwardedProto))
   }
 }
 
 /** Returns a function that reports whether the other end of a connection is one of these proxies. */
 export function proxyTest(trustedProxies: readonly string[]): (remoteAddress: string | undefined) => boolean {
   const isTrusted = addressTest(trustedProxies)
-  return (remoteAddress) => {
+  return remembered((remoteAddress) => {
     const address = parseAddress(remoteAddress)
     return address !== undefined && isTrusted(address)
+  })
+}
+
+/** Other ends of connections about which the answer is kept. */
+const MAX_REMEMBERED = 1_000
+
+/** Keeps the answers of `read` for the addresses that ask most: each of their requests asks several times. */
+function remembered<Result>(
+  read: (remoteAddress: string | undefined) => Result,
+): (remoteAddress: string | undefined) => Result {
+  const known = new Map<string | undefined, Result>()
+  return (remoteAddress) => {
+    if (known.has(remoteAddress)) return known.get(remoteAddress)!
+    const result = read(remoteAddress)
+    if (known.size >= MAX_REMEMBERED) known.clear()
+    known.set(remoteAddress, result)
+    return result
   }
 }
 

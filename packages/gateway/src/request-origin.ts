@@ -24,7 +24,9 @@ export function originOf(header: (name: string) => string | undefined): RequestO
     origin: header('origin'),
     secFetchSite: header('sec-fetch-site'),
     referer: header('referer'),
-    isProxied: PROXY_HEADERS.some((name) => header(name) !== undefined),
+    get isProxied() {
+      return PROXY_HEADERS.some((name) => header(name) !== undefined)
+    },
   }
 }
 

@@ -20,8 +20,18 @@ export interface UsageEntry {
   readonly swarmMs: number
 }
 
+const DAY_MS = 24 * 60 * 60 * 1000
+
+/** The day that was asked for last: each request asks several times for the same one, and to write it takes long. */
+let lastDay = { number: NaN, name: '' }
+
 /** Returns the day of a time (milliseconds since 1970) as entries name it: in UTC, `2026-11-28`. */
-export const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
+export function dayOf(ms: number): string {
+  const number = Math.floor(ms / DAY_MS)
+  if (number !== lastDay.number)
+    lastDay = { number, name: new Date(number * DAY_MS).toISOString().slice(0, 10) }
+  return lastDay.name
+}
 
 export interface UsageQuery {
   /** The first and the last day, `2026-11-28`. */

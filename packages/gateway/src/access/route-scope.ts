@@ -18,8 +18,18 @@ const scopesByPattern: ReadonlyMap<string, Scope | 'open'> = new Map([
  */
 export function routeScope(patterns: readonly string[]): Scope | 'open' {
   const own = patterns.filter((pattern) => !FALLBACKS.has(pattern))
-  const found = own.map((pattern) => scopesByPattern.get(withoutNames(pattern)) ?? 'admin')
-  return found.find((scope) => scope !== 'open') ?? 'open'
+  return own.map(scopeOf).find((scope) => scope !== 'open') ?? 'open'
+}
+
+const knownScopes = new Map<string, Scope | 'open'>()
+
+/** The patterns are those of this program, so there are only so many. */
+function scopeOf(pattern: string): Scope | 'open' {
+  const known = knownScopes.get(pattern)
+  if (known !== undefined) return known
+  const scope = scopesByPattern.get(withoutNames(pattern)) ?? 'admin'
+  knownScopes.set(pattern, scope)
+  return scope
 }
 
 /** Hono writes `:answer` and `:id{.+}`, the operations write `{answer}`. */

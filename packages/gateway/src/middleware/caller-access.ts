@@ -13,7 +13,7 @@ import type { RequestEnv } from './request-context.ts'
 export function callerAccess(access: Access): MiddlewareHandler<RequestEnv> {
   return async (c, next) => {
     const scope = routeScope(matchedRoutes(c).map(({ path }) => path))
-    const { client } = c.var
+    const client = c.get('client')
     const remoteAddress = c.env?.incoming?.socket.remoteAddress
     const caller = access.authorize({ header: (name) => c.req.header(name), client, remoteAddress }, scope)
     c.set('caller', caller)
@@ -24,7 +24,7 @@ export function callerAccess(access: Access): MiddlewareHandler<RequestEnv> {
 }
 
 function signalWith(c: Context<RequestEnv>, caller: Caller): AbortSignal {
-  const { controller, unlink } = linkedAbortController(c.var.signal, caller.signal)
+  const { controller, unlink } = linkedAbortController(c.get('signal'), caller.signal)
   c.env?.outgoing?.once('close', unlink)
   return controller.signal
 }

@@ -14,10 +14,10 @@ export function rateLimits({
   config: { limits },
 }: Pick<GatewayContext, 'limiter' | 'config'>): MiddlewareHandler<RequestEnv> {
   return async (c, next) => {
-    const quota = quotaOf(c.var.caller, c.var.account, limits)
+    const quota = quotaOf(c.get('caller'), c.get('account'), limits)
     c.set('quota', quota)
     if (!isLimitedRoute(matchedRoutes(c).map(({ path }) => path))) return next()
-    const allowance = await limiter.allowanceOf(quota, c.var.trace)
+    const allowance = await limiter.allowanceOf(quota, c.get('trace'))
     c.set('allowance', allowance)
     try {
       await allowance.countRequest()

@@ -49,13 +49,24 @@ export function requestContext({
   }
 }
 
-/** The server adapter aborts with a string as its reason; code that throws a reason needs an error. */
+/**
+ * The server adapter would abort with a string as its reason, and code that throws a reason needs an error; so where there is a
+ * connection, that is asked itself.
+ */
 function requestSignal(c: Context<RequestEnv>, shutdown: AbortSignal): AbortSignal {
-  const connection = c.req.raw.signal
   const { controller, unlink } = linkedAbortController(shutdown)
   const abort = () => controller.abort(new ClientGoneError())
-  if (connection.aborted) abort()
-  else connection.addEventListener('abort', abort, { once: true })
-  c.env?.outgoing?.once('close', unlink)
+  const { incoming, outgoing } = c.env ?? {}
+  if (incoming === undefined || outgoing === undefined) whenAborted(c.req.raw.signal, abort)
+  else
+    outgoing.once('close', () => {
+      unlink()
+      if (incoming.errored || !outgoing.writableFinished) abort()
+    })
   return controller.signal
+}
+
+function whenAborted(signal: AbortSignal, abort: () => void): void {
+  if (signal.aborted) abort()
+  else signal.addEventListener('abort', abort, { once: true })
 }

@@ -66,7 +66,7 @@ describe('sendingText', () => {
     expect(await text(response)).toBe('ábc')
   })
 
-  it('writes the first text of a turn at once, and gathers those that follow', async () => {
+  it('gathers the texts of the first turn, and then writes the first one of a turn at once', async () => {
     const waiting: number[] = []
     const { response } = await serve(async (sink, outgoing) => {
       const sent = (piece: string) => {
@@ -77,10 +77,11 @@ describe('sendingText', () => {
       sent('second')
       await new Promise(setImmediate)
       sent('third')
+      sent('fourth')
       sink.end()
     })
-    expect(await text(response)).toBe('firstsecondthird')
-    expect(waiting.map((bytes) => bytes > 0)).toEqual([false, true, false])
+    expect(await text(response)).toBe('firstsecondthirdfourth')
+    expect(waiting.map((bytes) => bytes > 0)).toEqual([true, true, false, true])
   })
 
   it('sends the headers of a text that has not begun', async () => {

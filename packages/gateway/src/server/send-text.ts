@@ -29,7 +29,11 @@ export const sendingText =
     return RESPONSE_ALREADY_SENT
   }
 
-/** Writes the first text of a turn of the event loop at once; Node gathers what follows in the same turn. */
+/**
+ * Writes the first text of a turn of the event loop at once; Node gathers what follows in the same turn. The first text of all
+ * waits for the end of its turn: most APIs begin with an event that has no words yet, and the one with the first word follows
+ * at once.
+ */
 class ResponseSink implements TextSink {
   readonly #outgoing: ServerResponse
   #hasWritten = false
@@ -45,10 +49,13 @@ class ResponseSink implements TextSink {
 
   send(text: string): boolean {
     const outgoing = this.#outgoing
-    this.#hasWritten = true
     if (this.#isFlushed) return outgoing.write(text)
     this.#isFlushed = true
     process.nextTick(() => (this.#isFlushed = false))
+    if (!this.#hasWritten) {
+      this.#hasWritten = true
+      return outgoing.write(text)
+    }
     // Otherwise Node would wait until all that this text sets off has run.
     const { socket } = outgoing
     socket?.cork()
@@ -71,6 +78,8 @@ class ResponseSink implements TextSink {
   }
 
   fail(error: unknown): void {
+    // What was sent in this turn still waits for its end.
+    this.#outgoing.uncork()
     this.#outgoing.destroy(error as Error)
   }
 }

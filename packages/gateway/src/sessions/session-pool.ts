@@ -96,6 +96,8 @@ export function createSessionPool(
   }
 }
 
+type Counts = Pick<ModelSessions, 'waiting' | 'leased' | 'idle'>
+
 function createPoolMetrics(metrics: Metrics) {
   const queueLength = metrics.gauge({
     name: 'petals_chat_queue_length',
@@ -113,11 +115,15 @@ function createPoolMetrics(metrics: Metrics) {
     labels: ['model'],
     buckets: QUEUE_BUCKETS_SECONDS,
   })
+  // Most reports change one number, and a gauge takes longer than to see that it need not be set.
+  const last = new Map<string, Counts>()
   return {
-    counts(model: string, { waiting, leased, idle }: Pick<ModelSessions, 'waiting' | 'leased' | 'idle'>) {
-      queueLength.set(waiting, { model })
-      sessionCount.set(leased, { model, state: 'leased' })
-      sessionCount.set(idle, { model, state: 'idle' })
+    counts(model: string, { waiting, leased, idle }: Counts) {
+      const before = last.get(model)
+      last.set(model, { waiting, leased, idle })
+      if (waiting !== before?.waiting) queueLength.set(waiting, { model })
+      if (leased !== before?.leased) sessionCount.set(leased, { model, state: 'leased' })
+      if (idle !== before?.idle) sessionCount.set(idle, { model, state: 'idle' })
     },
     wait: (model: string, queuedMs: number) => queueWait.observe(queuedMs / 1000, { model }),
   }

@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http'
-import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
+import { Agent as HttpsAgent, request as requestHttps, type RequestOptions } from 'node:https'
+import { urlToHttpOptions } from 'node:url'
 import { type AbortOptions, connectionProblem } from '@petals-chat/engine'
 
 export interface HttpRequest extends AbortOptions {
@@ -31,6 +32,8 @@ class StaleConnectionError extends ConnectionError {
 export class HttpClient implements Disposable {
   readonly #http = new HttpAgent({ keepAlive: true })
   readonly #https = new HttpsAgent({ keepAlive: true })
+  /** The parts of each address: the configuration has few, and they are asked often. */
+  readonly #targets = new Map<string, RequestOptions>()
 
   /**
    * Resolves with the headers of the response. The caller reads or destroys its body. What a kept connection lost is sent again:
@@ -51,7 +54,8 @@ export class HttpClient implements Disposable {
     const isSecure = url.startsWith('https:')
     const text = body === undefined ? undefined : JSON.stringify(body)
     return new Promise((resolve, reject) => {
-      const request = (isSecure ? requestHttps : requestHttp)(url, {
+      const request = (isSecure ? requestHttps : requestHttp)({
+        ...this.#targetOf(url),
         agent: isFresh ? false : isSecure ? this.#https : this.#http,
         method: text === undefined ? 'GET' : 'POST',
         headers: {
@@ -93,6 +97,14 @@ export class HttpClient implements Disposable {
       })
       request.end(text)
     })
+  }
+
+  #targetOf(url: string): RequestOptions {
+    const known = this.#targets.get(url)
+    if (known !== undefined) return known
+    const target = urlToHttpOptions(new URL(url))
+    this.#targets.set(url, target)
+    return target
   }
 
   [Symbol.dispose](): void {

@@ -36,12 +36,20 @@ export async function* exchange<Part>(
   { spec, client, server, signal, via }: ExchangeOptions,
 ): AsyncGenerator<Part, void, undefined> {
   const names: ServerNames = { model: spec.id, server: server.name, apiKey: spec.apiKey }
-  const late = new AbortController()
-  const timer = setTimeout(() => late.abort(tooLate), spec.firstTokenTimeoutMs)
-  const stopping = signal ? AbortSignal.any([signal, late.signal]) : late.signal
+  const stopping = new AbortController()
   let response: IncomingMessage | undefined
-  const stop = () => response?.destroy()
-  stopping.addEventListener('abort', stop, { once: true })
+  const stop = (reason: unknown): void => {
+    stopping.abort(reason)
+    response?.destroy()
+  }
+  let isLate = false
+  const timer = setTimeout(() => {
+    isLate = true
+    stop(tooLate)
+  }, spec.firstTokenTimeoutMs)
+  const onAbort = () => stop(signal!.reason)
+  if (signal?.aborted) onAbort()
+  signal?.addEventListener('abort', onAbort, { once: true })
   try {
     response = await client.send({
       url: `${server.baseUrl}${path}`,
@@ -50,7 +58,7 @@ export async function* exchange<Part>(
       headers: via === undefined ? undefined : { via },
       connectTimeoutMs: spec.connectTimeoutMs,
       responseTimeoutMs: spec.firstTokenTimeoutMs,
-      signal: stopping,
+      signal: stopping.signal,
     })
     if (response.statusCode !== 200) throw await responseFailure(response, names, judge)
     for await (const part of read(response, names)) {
@@ -59,10 +67,10 @@ export async function* exchange<Part>(
     }
   } catch (error) {
     signal?.throwIfAborted()
-    throw late.signal.aborted ? lateFailure(spec, names, lateWords) : asFailure(error, names)
+    throw isLate ? lateFailure(spec, names, lateWords) : asFailure(error, names)
   } finally {
     clearTimeout(timer)
-    stopping.removeEventListener('abort', stop)
+    signal?.removeEventListener('abort', onAbort)
     if (response?.complete === false && !response.readableFlowing) response.destroy()
   }
 }

@@ -32,9 +32,9 @@ export class EventStream implements AsyncIterableIterator<unknown, void, undefin
       this.#take(() => this.#reader.finish())
       this.#finish(undefined)
     })
-    response.on('error', (error) => this.#finish(asFault(error)))
-    response.on('close', () => this.#finish(asFault(undefined)))
-    if (response.destroyed) this.#finish(asFault(undefined))
+    response.on('error', (error) => this.#break(error))
+    response.on('close', () => this.#break(undefined))
+    if (response.destroyed) this.#break(undefined)
   }
 
   [Symbol.asyncIterator](): this {
@@ -71,13 +71,18 @@ export class EventStream implements AsyncIterableIterator<unknown, void, undefin
       read()
       if (this.#reader.isComplete) this.#finish(undefined)
     } catch (error) {
-      this.#finish(asFault(error))
+      this.#break(error)
     }
     if (this.#wake === undefined) {
       if (this.#values.length > 0) this.#response.pause()
     } else if (this.#values.length > 0) this.#notify()
     // A comment, or a part of an event: the server is not silent.
     else this.#silence.watch()
+  }
+
+  /** Each stream closes, and few do before their end: only those have a fault. */
+  #break(error: unknown): void {
+    if (this.#end === undefined) this.#finish(asFault(error))
   }
 
   #finish(fault: StreamFault | undefined): void {

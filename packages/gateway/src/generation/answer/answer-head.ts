@@ -20,7 +20,14 @@ export const answerHead = (spec: ModelSpec, version: string): AnswerHead => ({
   fingerprint: fingerprint(spec, version),
 })
 
+/** The last fingerprint of each entry: neither an entry nor the version of a server changes. */
+const fingerprints = new WeakMap<ModelSpec, { readonly version: string; readonly text: string }>()
+
 function fingerprint(spec: ModelSpec, version: string): string {
+  const known = fingerprints.get(spec)
+  if (known?.version === version) return known.text
   const parts = JSON.stringify([version, spec])
-  return `fp_${createHash('sha256').update(parts).digest('hex').slice(0, 10)}`
+  const text = `fp_${createHash('sha256').update(parts).digest('hex').slice(0, 10)}`
+  fingerprints.set(spec, { version, text })
+  return text
 }

@@ -68,9 +68,9 @@ function permitted(spec: ModelSpec, { isSameOrigin, quota }: ModelCaller): Model
 
 /** The caller that sent an HTTP request. */
 export const callerOf = (c: Context<{ Variables: GatewayVariables }>): ModelCaller => ({
-  isSameOrigin: isPageRequest((name) => c.req.header(name), c.var.caller),
-  caller: c.var.caller,
-  quota: c.var.quota,
+  isSameOrigin: isPageRequest((name) => c.req.header(name), c.get('caller')),
+  caller: c.get('caller'),
+  quota: c.get('quota'),
 })
 
 /** A caller's longest context bounds that of the model's entry. */
@@ -84,10 +84,10 @@ const withinQuota = (spec: ModelSpec, { limits: { maxContext } }: Pick<Quota, 'l
  * server's address): `server.unknownModel` decides which model a placeholder gets.
  */
 function namedModel({ registry, config }: ModelNames, name: string | null | undefined): ModelSpec {
+  const spec = name ? registry.find(name) : undefined
+  if (spec !== undefined) return spec
   const [first, ...others] = registry.list()
   if (!name) return first ?? findModel({ registry }, 'default')
-  const spec = registry.find(name)
-  if (spec !== undefined) return spec
   const takesFirst =
     config.unknownModel === 'default' || (config.unknownModel === 'auto' && others.length === 0)
   return takesFirst && first !== undefined ? first : findModel({ registry }, name)

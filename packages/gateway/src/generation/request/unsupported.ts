@@ -14,9 +14,11 @@ export const never = (instead: string, ...off: readonly unknown[]): UnsupportedP
 
 /** @throws InvalidRequestError that names the first parameter of `body` that the table refuses. */
 export function refuseUnsupported(body: object, table: UnsupportedParameters): void {
-  for (const [param, { off, instead }] of Object.entries(table)) {
-    const value = Object.hasOwn(body, param) ? (body as Record<string, unknown>)[param] : undefined
-    if (value == null || off.some((harmless) => JSON.stringify(harmless) === JSON.stringify(value))) continue
+  for (const [param, value] of Object.entries(body) as [string, unknown][]) {
+    // A request has few fields, and the table has many.
+    if (value == null || !Object.hasOwn(table, param)) continue
+    const { off, instead } = table[param]!
+    if (off.some((harmless) => JSON.stringify(harmless) === JSON.stringify(value))) continue
     throw new InvalidRequestError(`Unsupported parameter: '${param}' is not supported here. ${instead}`, {
       param,
       reason: 'unsupported_parameter',

@@ -1,5 +1,6 @@
 import type { GatewayContext } from '../../context.ts'
 import { errorThatCounts } from '../../error-response.ts'
+import { linkedAbortController } from '../../linked-abort-controller.ts'
 import { eventStream } from './event-stream.ts'
 import { respondResumably } from './respond-resumably.ts'
 import {
@@ -28,11 +29,11 @@ export async function respondWithEvents(
 ): Promise<Response> {
   const answer = resumable ? context.answers.open('stream', c.var.caller, c.var.logger) : undefined
   if (answer !== undefined) return respondResumably(c, context, { answer, dialect }, produce)
-  const reader = new AbortController()
-  const signal = AbortSignal.any([c.var.signal, reader.signal])
+  const { controller } = linkedAbortController(c.get('signal'))
+  const { signal } = controller
   return eventStream(produce(signal), {
     ...streamOptions(c, context.config, dialect),
     errorFrame: (error) => errorFrame(errorThatCounts(error, signal), c.var, dialect),
-    abort: (reason) => reader.abort(reason),
+    abort: (reason) => controller.abort(reason),
   })
 }
