@@ -58,10 +58,10 @@ const violations: Readonly<Record<string, readonly [rule: string, file: string, 
     'packages/petals/src/routing/router.ts',
     imports('@libp2p/peer-id'),
   ],
-  'onnxruntime in another layer': [
+  'koffi in another package': [
     'no-restricted-imports',
-    'packages/petals/src/p2p/peer-id.ts',
-    imports('onnxruntime-node'),
+    'packages/petals/src/layers/local-layers.ts',
+    imports('koffi'),
   ],
   'node-llama-cpp in another package': [
     'no-restricted-imports',

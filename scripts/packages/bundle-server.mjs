@@ -10,7 +10,7 @@ const root = path.resolve(fileURLToPath(new URL('../..', import.meta.url)))
 const folder = path.join(root, 'packages', 'cli', 'bundle')
 
 /** Native code, which only child processes load, and packages that a user may add. They are found when they are needed. */
-const outside = [/^node-llama-cpp$/, /^onnxruntime-node$/, /^@opentelemetry\//]
+const outside = [/^node-llama-cpp$/, /^koffi$/, /^@opentelemetry\//]
 
 const ours = /[\\/]packages[\\/]([^\\/]+)[\\/](dist[\\/].*)$/
 

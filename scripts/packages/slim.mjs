@@ -4,10 +4,8 @@ import { globSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** What goes, below the folder: libraries of other systems and GPUs, llama.cpp's sources, compilers, Node itself, what debuggers read. */
-export function unusedPaths(folder, { platform = process.platform, arch = process.arch } = {}) {
-  const native = globSync('node_modules/onnxruntime-node/bin/napi-v*/*/*', { cwd: folder })
-  const others = native.filter((place) => !place.endsWith(path.join(platform, arch)))
+/** What goes, below the folder: libraries of GPUs, llama.cpp's sources, compilers, Node itself, what debuggers read. */
+export function unusedPaths(folder) {
   const patterns = [
     'node_modules/@node-llama-cpp/*-{vulkan,cuda,cuda-ext}',
     'node_modules/node-llama-cpp/llama/*.bundle',
@@ -19,7 +17,7 @@ export function unusedPaths(folder, { platform = process.platform, arch = proces
     'packages/cli/bundle/*.map',
     'packages/*/node_modules/.cache',
   ]
-  return [...others, ...patterns.flatMap((pattern) => globSync(pattern, { cwd: folder }))]
+  return patterns.flatMap((pattern) => globSync(pattern, { cwd: folder }))
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,7 +1,6 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ensureModel, findModel } from '../../swarm/models.ts'
 import { quoteWord } from '@petals-chat/contribute'
@@ -10,7 +9,6 @@ import { straceArguments, violationsIn } from '../support/trace.ts'
 import { waitUntilReady } from './support/petals-chat.ts'
 import { startLine, type ShellLine } from './support/shell-line.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const chat = ['packages/cli/bin/petals-chat.mjs']
 const swarmModel = 'stories15M'
 
@@ -140,9 +138,11 @@ describe('the trace shows it where something reports', () => {
       /192\.0\.2\.1 port 9/,
     ],
     [
-      'onnxruntime as it comes',
-      `import * as ort from '${root}node_modules/onnxruntime-node/dist/index.js'
-       await ort.default.InferenceSession.create(Buffer.from('none')).catch(() => {})`,
+      'an id of the machine in the home folder',
+      `import { mkdirSync, writeFileSync } from 'node:fs'
+       const folder = process.env.HOME + '/.cache/Microsoft/DeveloperTools'
+       mkdirSync(folder, { recursive: true })
+       writeFileSync(folder + '/deviceid', 'x')`,
       /a file of reports: .*deviceid/,
     ],
   ])('%s', async (name, code, violation) => {

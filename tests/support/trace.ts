@@ -43,7 +43,7 @@ const isLoopback = (address: string): boolean =>
 
 /** Where libraries keep what they report: ids of the machine, databases of events. Reading is enough to tell. */
 const reportFile =
-  /deviceid|machine-?id|\/Microsoft\/|DeveloperTools|telemetry|\/analytics|onnxruntime\.db|\.sentry|update-notifier|configstore/i
+  /deviceid|machine-?id|\/Microsoft\/|DeveloperTools|telemetry|\/analytics|\.sentry|update-notifier|configstore/i
 
 /** Only files that are there, or are made: programs look for many that are not. Code of that name is none. */
 function reportFileOf(line: string): readonly string[] {

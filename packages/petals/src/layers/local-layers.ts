@@ -1,4 +1,10 @@
-import { ModelUnavailableError, type LoadOptions, type ModelFiles, type TokenId } from '@petals-chat/engine'
+import {
+  ModelUnavailableError,
+  type LoadOptions,
+  type Logger,
+  type ModelFiles,
+  type TokenId,
+} from '@petals-chat/engine'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
 import type { Logits } from '../tensor/logits.ts'
 import { readArchitecture, type Architecture, type NormTensors } from './architecture.ts'
@@ -13,6 +19,7 @@ export interface LocalLayersOptions extends LoadOptions {
   readonly folder: string
   /** Threads of the LM head, ≥ 1. */
   readonly threads: number
+  readonly logger?: Logger | undefined
 }
 
 /** The layers that the client computes itself: embeddings before the blocks, final norm and LM head after them. */

@@ -80,12 +80,14 @@ async function load(spec: PetalsModelSpec, options: LoadModelOptions): Promise<P
   void headStart.then(() => connector.get()).catch(() => {})
   const drafted = config.speculation === 'auto' ? spec : { id: spec.id }
   const pendingDraft = startDraftModel(drafted, { ...options, loadDraft, logger: modelLogger })
-  const { layers, tokenizer, joined, architecture } = await openAll(spec, { ...options, headStart }).catch(
-    (error: unknown) => {
-      pendingDraft.drop()
-      throw error
-    },
-  )
+  const { layers, tokenizer, joined, architecture } = await openAll(spec, {
+    ...options,
+    logger: modelLogger,
+    headStart,
+  }).catch((error: unknown) => {
+    pendingDraft.drop()
+    throw error
+  })
   const draftModel = await pendingDraft.for(tokenizer.tokenizer)
   const remote = openRemoteModel(joined.swarm, {
     rpc: joined.connection.rpc,

@@ -1,4 +1,10 @@
-import { EngineError, type AbortOptions, type LoadOptions, type ModelFiles } from '@petals-chat/engine'
+import {
+  EngineError,
+  type AbortOptions,
+  type LoadOptions,
+  type Logger,
+  type ModelFiles,
+} from '@petals-chat/engine'
 import { availableParallelism } from 'node:os'
 import type { PetalsModelSpec, SwarmConfig } from '../config.ts'
 import { readArchitecture } from '../layers/architecture.ts'
@@ -13,6 +19,8 @@ export interface LocalPartOptions extends LoadOptions {
   readonly config: Pick<SwarmConfig, 'threads'>
   /** Folder for the 8-bit copies of LM heads, which are kept between starts. */
   readonly cacheFolder: string
+  /** Is told if this machine computes slowly. */
+  readonly logger?: Logger | undefined
 }
 
 /** More threads do not make the LM head faster: memory bandwidth limits it. */
@@ -21,10 +29,10 @@ const maxUsefulThreads = 4
 /** Opens the layers that run in this process. @throws ModelUnavailableError */
 export async function openLayers(
   files: ModelFiles,
-  { cacheFolder: folder, config, signal, onProgress }: LocalPartOptions,
+  { cacheFolder: folder, config, logger, signal, onProgress }: LocalPartOptions,
 ): Promise<LocalLayers> {
   const threads = config.threads ?? Math.min(availableParallelism(), maxUsefulThreads)
-  return await openLocalLayers(files, { folder, threads, signal, onProgress })
+  return await openLocalLayers(files, { folder, threads, logger, signal, onProgress })
 }
 
 /**

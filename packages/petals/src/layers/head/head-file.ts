@@ -8,7 +8,7 @@ import type { StoredTensor, WeightMatrix } from '../weight-matrix.ts'
 import { layoutOf, quantizedParts, type QuantizedLayout } from './quantized-matrix.ts'
 
 /** Part of the file names, so that a change of the format creates new files. */
-const formatVersion = 3
+const formatVersion = 4
 
 /** A head that was not used for this long is removed when another one is created. Creating it again takes seconds. */
 const unusedMs = 30 * 24 * 60 * 60 * 1000
@@ -18,7 +18,7 @@ export interface HeadFileOptions extends FileOptions {
   readonly folder: string
 }
 
-/** An 8-bit matrix in a file, which onnxruntime loads, and the distance of each row from the original. */
+/** An 8-bit matrix in a file, which the head's process loads, and the distance of each row from the original. */
 export interface HeadFile {
   readonly path: string
   readonly layout: QuantizedLayout

@@ -1,7 +1,8 @@
-import { mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { silentLogger } from '@petals-chat/engine'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createFilter } from '../../sampling/filters.ts'
 import { seededBits } from '../../sampling/random.ts'
@@ -12,6 +13,7 @@ import { SelectedLogits, type Logits } from '../../tensor/logits.ts'
 import { floatTensor } from '../../tensor/tensor.ts'
 import { LmHead } from './lm-head.ts'
 import { ScreeningProcess } from './screening-process.ts'
+import { usableLibraries, type UsableLibraries } from './usable-libraries.ts'
 import { dot } from '../dot.ts'
 import { WeightMatrix, type StoredTensor } from '../weight-matrix.ts'
 
@@ -251,5 +253,58 @@ describe('the file of 8-bit weights', () => {
     const tensor = await storeWeights('short', 96, 'float32')
     const making = LmHead.create({ ...tensor, offset: 4 }, { folder, threads: 1 })
     await expect(making).rejects.toThrow(/short\.bin ends in the middle/)
+  })
+})
+
+describe('without usable libraries', () => {
+  /** Opens a head with these libraries, and tells its choices and the warnings. */
+  async function open(libraries: UsableLibraries) {
+    const tensor = await storeWeights('fallback', 96, 'bfloat16')
+    const warnings: object[] = []
+    const logger = { ...silentLogger, warn: (fields: object) => void warnings.push(fields) }
+    await using head = await LmHead.create(tensor, { folder, threads: 2, libraries, logger })
+    using matrix = new WeightMatrix(tensor)
+    const batch = inputs(96, 6)
+    const chosen = (await head.logits(batch)).map((logits) => bestToken(logits).token)
+    const expected = batch.map((input) => {
+      const exact = Array.from({ length: rows }, (_, row) => matrix.dot(row, input))
+      return exact.indexOf(Math.max(...exact))
+    })
+    expect(chosen).toEqual(expected)
+    return warnings
+  }
+
+  it('JavaScript chooses the same tokens, and a warning says why', async () => {
+    const reason = "llama.cpp's libraries are not installed for linux on x64"
+    expect(await open({ folder: undefined, reason })).toEqual([{ reason }])
+  })
+
+  it('it does so where the libraries can not be loaded', async () => {
+    const [warning] = await open({ folder: path.join(folder, 'no-libraries') })
+    expect(warning).toMatchObject({ reason: expect.stringMatching(/no-libraries/) as string })
+  })
+
+  it('there is no warning with the libraries of this machine', async () => {
+    expect(await open(usableLibraries())).toEqual([])
+  })
+
+  it('a damaged file is told, and how to mend it', async () => {
+    const tensor = await storeWeights('damaged', 96, 'float32')
+    const place = path.join(folder, 'damaged')
+    await using made = await LmHead.create(tensor, { folder: place, threads: 1 })
+    const [name] = await readdir(place)
+    const file = path.join(place, name!)
+    const bytes = await readFile(file)
+    await writeFile(file, bytes.fill(0x3c, 0, made.memoryBytes / 2))
+    await expect(LmHead.create(tensor, { folder: place, threads: 1 })).rejects.toThrow(
+      /exceed their bound.*damaged.*delete it/s,
+    )
+  })
+})
+
+it('refuses libraries of another version, in words', () => {
+  expect(usableLibraries({ folder: '/libraries', version: '1.0.0' })).toEqual({
+    folder: undefined,
+    reason: expect.stringMatching(/the version 1\.0\.0, not \d/) as string,
   })
 })

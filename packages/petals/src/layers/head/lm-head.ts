@@ -1,18 +1,23 @@
 import { setImmediate } from 'node:timers/promises'
-import { ModelUnavailableError } from '@petals-chat/engine'
+import { ModelUnavailableError, silentLogger, type AbortOptions, type Logger } from '@petals-chat/engine'
 import { RowLogits, type Logits } from '../../tensor/logits.ts'
 import { WeightMatrix, type StoredTensor } from '../weight-matrix.ts'
 import { openHeadFile, type HeadFile, type HeadFileOptions } from './head-file.ts'
 import { ScreenedLogits } from './screened-logits.ts'
 import { ScreeningProcess, ScreeningProcessEndedError } from './screening-process.ts'
 import type { ScreeningAnswer, ScreeningRequest, ScreeningSetup } from './screening.ts'
+import { usableLibraries, type UsableLibraries } from './usable-libraries.ts'
 
 export interface LmHeadOptions extends HeadFileOptions {
   /** Threads of the screening product, ≥ 1. */
   readonly threads: number
+  /** llama.cpp's libraries. Default: those that are installed. */
+  readonly libraries?: UsableLibraries | undefined
+  /** Is told if the head is slow because native code can't compute it. */
+  readonly logger?: Logger | undefined
 }
 
-/** Bytes of the results of one pass, at most (two rows of int32 for each position). A pass has at least one position. */
+/** Bytes of the results of one pass, at most (a float32 for each position and row). A pass has at least one position. */
 const resultBytesPerPass = 64 * 2 ** 20
 
 /**
@@ -20,8 +25,9 @@ const resultBytesPerPass = 64 * 2 ** 20
  * of 16-bit weights: one pass over 8-bit weights ŵ estimates all logits, and a proven bound says which of them must be
  * computed again from the original weights w.
  *
- * The bound: the kernel multiplies ŵ with a rounded input x̂ in integers, so the estimate is ŵ·x̂, and by Cauchy-Schwarz
- * |w·x - ŵ·x̂| = |(w - ŵ)·x + ŵ·(x - x̂)| ≤ ‖w - ŵ‖·‖x‖ + ‖ŵ‖·‖x - x̂‖. `splitInput` makes the second term small.
+ * The bound: the kernel multiplies ŵ with a rounded input x̂, so the estimate is ŵ·x̂ but for the rounding of its sums. By
+ * Cauchy-Schwarz |w·x - ŵ·x̂| = |(w - ŵ)·x + ŵ·(x - x̂)| ≤ ‖w - ŵ‖·‖x‖ + ‖ŵ‖·‖x - x̂‖. Both ŵ and x̂ are quantized here and not
+ * by a library, so that their distances from w and x are known.
  */
 export class LmHead implements AsyncDisposable {
   readonly #matrix: WeightMatrix
@@ -45,21 +51,49 @@ export class LmHead implements AsyncDisposable {
     this.#process = process
   }
 
-  /** Creates (once) and loads the 8-bit weights, and checks the bound against this machine's kernel. */
+  /**
+   * Creates (once) and loads the 8-bit weights, and checks the bound against this machine's kernel. If llama.cpp's libraries are
+   * missing or do not work here, JavaScript computes: slowly, but the same tokens.
+   * @throws ModelUnavailableError if the file is damaged; the reason of the process; the signal's reason
+   */
   static async create(tensor: StoredTensor, options: LmHeadOptions): Promise<LmHead> {
-    const { threads, signal } = options
+    const { threads, signal, libraries = usableLibraries(), logger = silentLogger } = options
     const matrix = new WeightMatrix(tensor)
-    let head: LmHead | undefined
     try {
       const file = await openHeadFile(tensor, matrix, options)
-      const setup = { path: file.path, layout: file.layout, threads }
-      head = new LmHead(matrix, file, setup, await ScreeningProcess.start(setup, { signal }))
+      const setup = { path: file.path, layout: file.layout, threads, libraries: libraries.folder }
+      const parts = { matrix, file, signal }
+      let { reason = '' } = libraries
+      if (setup.libraries !== undefined) {
+        try {
+          return await LmHead.#open(parts, setup)
+        } catch (error) {
+          signal?.throwIfAborted()
+          reason = errorText(error)
+        }
+      }
+      const head = await LmHead.#open(parts, { ...setup, libraries: undefined })
+      logger.warn({ reason }, 'The LM head is computed in JavaScript, which is slow.')
+      return head
+    } catch (error) {
+      matrix[Symbol.dispose]()
+      throw error
+    }
+  }
+
+  static async #open(
+    { matrix, file, signal }: { readonly matrix: WeightMatrix; readonly file: HeadFile } & AbortOptions,
+    setup: ScreeningSetup,
+  ): Promise<LmHead> {
+    const process = await ScreeningProcess.start(setup, { signal })
+    const head = new LmHead(matrix, file, setup, process)
+    try {
       await head.#verifyBound()
       signal?.throwIfAborted()
       return head
     } catch (error) {
-      if (head) await head[Symbol.asyncDispose]()
-      else matrix[Symbol.dispose]()
+      // Of the head, which may have another process by now.
+      await head.#process[Symbol.asyncDispose]()
       throw error
     }
   }
@@ -73,7 +107,7 @@ export class LmHead implements AsyncDisposable {
     return this.#process.pid
   }
 
-  /** Memory of the 8-bit weights, which onnxruntime packs into memory of its own, and of the bounds. */
+  /** Memory of the 8-bit weights, in their process, and of their units and bounds. */
   get memoryBytes(): number {
     return this.#file.layout.byteLength
   }
@@ -107,7 +141,7 @@ export class LmHead implements AsyncDisposable {
 
   async #run(): Promise<void> {
     this.#running = true
-    const positionsPerPass = Math.max(1, Math.floor(resultBytesPerPass / (this.#matrix.rows * 8)))
+    const positionsPerPass = Math.max(1, Math.floor(resultBytesPerPass / (this.#matrix.rows * 4)))
     while (this.#waiting.length > 0) {
       // Outputs of several chats that have arrived are read one after the other: together they cost little more than one.
       await setImmediate()
@@ -151,12 +185,16 @@ export class LmHead implements AsyncDisposable {
   /** Checks on some rows that the file fits the weights, and that this processor's kernel is within the bound. */
   async #verifyBound(): Promise<void> {
     if (keepsBound(await this.#screen(probesOf(this.#matrix)))) return
+    const how = this.#setup.libraries === undefined ? '' : " with llama.cpp's kernels"
     throw new ModelUnavailableError(
-      `The 8-bit LM head would choose wrong tokens: the errors of its products exceed their bound. Either ${this.#file.path} ` +
-        'is damaged (delete it, then it is created again), or onnxruntime does not work on this processor (please report it).',
+      `The errors of the 8-bit LM head exceed their bound${how}, so that it would choose wrong tokens. If ${this.#file.path} ` +
+        'is damaged, delete it: it is created again.',
     )
   }
 }
+
+const errorText = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).replace(/\.$/, '')
 
 interface Waiting {
   readonly input: Float32Array

@@ -4,8 +4,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { findLibraries } from '@petals-chat/ggml'
 import { run } from '../../../../../swarm/run.ts'
 import { layoutOf } from './quantized-matrix.ts'
+import { quantize } from './quantized-vector.ts'
 import { prepareScreeningProcess, ScreeningProcess, ScreeningProcessEndedError } from './screening-process.ts'
 
 const layout = layoutOf(16, 64)
@@ -15,15 +17,17 @@ let setup: Parameters<typeof ScreeningProcess.start>[0]
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'screening-'))
   const file = path.join(folder, 'head.bin')
-  // All codes 1, with scales of 0.5.
-  const bytes = new Uint8Array(layout.byteLength).fill(1)
-  bytes.set(new Uint8Array(new Float32Array(16).fill(0.5).buffer), layout.scales)
+  const bytes = new Uint8Array(layout.byteLength)
+  // 127 steps of a power of two: exact in 8 bits.
+  const facts = quantize(new Float32Array(64).fill(127 / 256), bytes)
+  for (let row = 1; row < 16; row++) bytes.copyWithin(row * layout.rowBytes, 0, layout.rowBytes)
+  bytes.set(new Uint8Array(new Float32Array(16).fill(facts.unit).buffer), layout.units)
   await writeFile(file, bytes)
-  setup = { path: file, layout, threads: 1 }
+  setup = { path: file, layout, threads: 1, libraries: findLibraries()!.folder }
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-const request = () => ({ inputs: new Float32Array(128).fill(2) })
+const request = () => ({ inputs: new Float32Array(128).fill(127 / 64) })
 
 /** Returns the arguments of a Node process that runs `script` with `ScreeningProcess` and `setup` defined. */
 const nodeArguments = (script: string): string[] => [
@@ -49,11 +53,11 @@ it('multiplies each position with all rows', async () => {
   await using screening = await ScreeningProcess.start(setup)
   const { estimates, inputNorms } = await screening.run(request())
   expect(estimates.length).toBe(32)
-  for (const estimate of estimates) expect(estimate).toBeCloseTo(64, 3)
-  for (const norm of inputNorms) expect(norm).toBeCloseTo(16, 4)
+  expect(new Set(estimates)).toEqual(new Set([(64 * 127 ** 2) / (256 * 64)]))
+  for (const norm of inputNorms) expect(norm).toBeCloseTo((8 * 127) / 64, 4)
 })
 
-it("rejects with onnxruntime's reason if the weights can't be loaded", async () => {
+it("rejects with the reason if the weights can't be loaded", async () => {
   const starting = ScreeningProcess.start({ ...setup, path: path.join(folder, 'none.bin') })
   await expect(starting).rejects.toThrow(/none\.bin/)
 })
@@ -90,17 +94,20 @@ it('ignores signals that a terminal or a service manager sends to all processes'
   }
 })
 
-it.runIf(process.platform === 'linux')('gets no secrets, and onnxruntime sends no telemetry', async () => {
-  const script = `
+it.runIf(process.platform === 'linux')(
+  'gets no secrets, and as many threads as there are cores',
+  async () => {
+    const script = `
     prepareScreeningProcess()
     const screening = await ScreeningProcess.start(setup)
     const { readFile } = await import('node:fs/promises')
     process.stdout.write(await readFile('/proc/' + screening.pid + '/environ', 'utf8'))
   `
-  const environ = await run(process.execPath, nodeArguments(script), { env: { HF_TOKEN: 'hf_secret' } })
-  expect(environ).toContain('ORT_DISABLE_TELEMETRY=1')
-  expect(environ).not.toContain('hf_secret')
-})
+    const environ = await run(process.execPath, nodeArguments(script), { env: { HF_TOKEN: 'hf_secret' } })
+    expect(environ).toMatch(/UV_THREADPOOL_SIZE=([4-9]|\d\d)/)
+    expect(environ).not.toContain('hf_secret')
+  },
+)
 
 it('does not keep the program alive', async () => {
   const script = `

@@ -1,6 +1,9 @@
 import { fork, type ChildProcess } from 'node:child_process'
+import type { Socket } from 'node:net'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { abortable, childEnvironment, endWithThisProcess, type AbortOptions } from '@petals-chat/engine'
+import { usableLibraries } from './usable-libraries.ts'
 import type { ScreeningAnswer, ScreeningMessage, ScreeningRequest, ScreeningSetup } from './screening.ts'
 
 /** Unbuilt sources run under this export condition, which the child process needs, too. */
@@ -8,19 +11,28 @@ const runsFromSource = import.meta.url.endsWith('.ts')
 const entry = fileURLToPath(new URL(`screening-child.${runsFromSource ? 'ts' : 'js'}`, import.meta.url))
 const execArgv = runsFromSource ? ['--conditions=petals-chat-source'] : []
 
-/** Without the variable, onnxruntime sends telemetry to its maker when it is loaded. */
-const environment = (): NodeJS.ProcessEnv => ({ ...childEnvironment(), ORT_DISABLE_TELEMETRY: '1' })
+/** libuv's threads compute. It has four if nothing else is said. They sleep, and take no memory before they are used. */
+const poolSize = (): string => String(Math.max(4, availableParallelism()))
 
-function startChild(): ChildProcess {
-  const child = fork(entry, [], {
+/** A process, and the libraries that it loads before it has a setup. */
+interface StartedProcess {
+  readonly child: ChildProcess
+  readonly libraries: string | undefined
+  /** Returns why ggml or Node ended it, to add to a sentence. */
+  readonly lastWords: () => string
+}
+
+function startProcess(libraries: string | undefined): StartedProcess {
+  const child = fork(entry, libraries === undefined ? [] : [libraries], {
     execArgv,
-    env: environment(),
+    env: { ...childEnvironment(), UV_THREADPOOL_SIZE: poolSize() },
     serialization: 'advanced',
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })
   endWithThisProcess(child)
+  const lastWords = readErrors(child)
   rest(child)
-  return child
+  return { child, libraries, lastWords }
 }
 
 /** Lets this process end while the child is idle; the child then ends, too. */
@@ -29,29 +41,53 @@ function rest(child: ChildProcess): void {
   child.channel?.unref()
 }
 
+/** Characters of a process's standard error that are kept: what ggml prints before it aborts. */
+const keptLength = 4000
+
+/** Reads what the process prints, or else it would wait when the pipe is full. */
+function readErrors(child: ChildProcess): () => string {
+  let printed = ''
+  const pipe = child.stderr as Socket
+  pipe.setEncoding('utf8').on('data', (text: string) => (printed = (printed + text).slice(-keptLength)))
+  // A pipe alone would keep this process alive.
+  pipe.unref()
+  return () => {
+    const reason = /^.*(?:GGML_ASSERT|Error:).*$/m.exec(printed)?.[0].trim()
+    return reason === undefined ? '' : `: ${reason}`
+  }
+}
+
 function work(child: ChildProcess): void {
   child.ref()
   child.channel?.ref()
 }
 
-/** A process that loads onnxruntime and waits for its setup. */
-let spare: ChildProcess | undefined
+/** A process that waits for its setup. */
+let spare: StartedProcess | undefined
 
-/** Starts a process that loads onnxruntime, for which it needs no model. The next `ScreeningProcess.start` uses it. */
+/** Starts a process that loads llama.cpp's libraries, for which it needs no model. The next `ScreeningProcess.start` uses it. */
 export function prepareScreeningProcess(): void {
   if (spare) return
-  const child = (spare = startChild())
+  const started = (spare = startProcess(usableLibraries().folder))
   const forget = (): void => {
-    if (spare === child) spare = undefined
+    if (spare === started) spare = undefined
   }
   // The next start then reports the reason.
-  child.once('error', forget)
-  child.once('exit', forget)
+  started.child.once('error', forget)
+  started.child.once('exit', forget)
+}
+
+/** Returns the spare process if it has loaded these libraries, or else a new one. */
+function takeProcess(libraries: string | undefined): StartedProcess {
+  if (!spare || spare.libraries !== libraries) return startProcess(libraries)
+  const taken = spare
+  spare = undefined
+  return taken
 }
 
 /** Ends the spare process if it is not needed: it takes some tens of megabytes. */
 export function endSpareScreeningProcess(): void {
-  spare?.kill('SIGKILL')
+  spare?.child.kill('SIGKILL')
   spare = undefined
 }
 
@@ -72,19 +108,19 @@ export class ScreeningProcess implements AsyncDisposable {
   #end: Error | undefined
 
   private constructor(setup: ScreeningSetup) {
-    this.#child = spare ?? startChild()
-    spare = undefined
+    const { child, lastWords } = takeProcess(setup.libraries)
+    this.#child = child
     this.#child.on('message', (message: ScreeningMessage) => this.#pending.resolve(message))
     this.#child.on('error', (error) => this.#ended(`could not be started: ${error.message}`))
     this.#child.on('exit', (code, signal) =>
-      this.#ended(signal ? `has ended (${signal})` : `has ended (exit code ${code})`),
+      this.#ended(`has ended (${signal ?? `exit code ${code}`})${lastWords()}`),
     )
     // The caller that waits for an answer handles the error.
     this.#pending.promise.catch(() => {})
     this.#send(setup)
   }
 
-  /** Loads the weights. @throws Error with onnxruntime's reason; the signal's reason */
+  /** Loads the weights. @throws Error with the reason of the process; the signal's reason */
   static async start(setup: ScreeningSetup, { signal }: AbortOptions = {}): Promise<ScreeningProcess> {
     signal?.throwIfAborted()
     const started = new ScreeningProcess(setup)
@@ -102,7 +138,7 @@ export class ScreeningProcess implements AsyncDisposable {
     return this.#end ? undefined : this.#child.pid
   }
 
-  /** @throws ScreeningProcessEndedError; Error with onnxruntime's reason */
+  /** @throws ScreeningProcessEndedError; Error with the reason of the process */
   async run(request: ScreeningRequest): Promise<ScreeningAnswer> {
     if (this.#end) throw this.#end
     this.#pending = Promise.withResolvers()

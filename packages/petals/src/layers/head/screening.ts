@@ -7,6 +7,8 @@ export interface ScreeningSetup {
   readonly layout: QuantizedLayout
   /** Threads of the product, ≥ 1. */
   readonly threads: number
+  /** The folder of llama.cpp's libraries; undefined to compute without native code. */
+  readonly libraries: string | undefined
 }
 
 /** One pass over the weights. */

@@ -1,0 +1,23 @@
+import { findLibraries, librariesVersion, type Libraries } from '@petals-chat/ggml'
+
+/** The folder of llama.cpp's libraries, or why they can't be used here. */
+export interface UsableLibraries {
+  readonly folder: string | undefined
+  /** A part of a sentence. */
+  readonly reason?: string | undefined
+}
+
+/** Looks for the libraries in the version whose functions are known. Loads nothing. */
+export function usableLibraries(found: Libraries | undefined = findLibraries()): UsableLibraries {
+  if (!found)
+    return {
+      folder: undefined,
+      reason: `llama.cpp's libraries are not installed for ${process.platform} on ${process.arch}`,
+    }
+  if (found.version !== librariesVersion)
+    return {
+      folder: undefined,
+      reason: `llama.cpp's libraries have the version ${found.version}, not ${librariesVersion}`,
+    }
+  return { folder: found.folder }
+}
