@@ -11,8 +11,11 @@ const fewLacking = 40
 const mostTokens = 1000
 const fewestTokens = 6
 
-/** Tokens that a kill takes, about: until the standbys have followed, and until the server is back. */
-const tokensPerKill = 40
+/**
+ * Kills of one answer. A standby begins anew after each, and reads 32 tokens in each step: at 2,048 tokens the answer is 64
+ * tokens longer before the next kill.
+ */
+const killsPerAnswer = 8
 
 /** The link to a server is cut like the connections of a killed process: they are reset, and new ones are refused. */
 export interface StandbyKill {
@@ -81,10 +84,20 @@ export interface StandbyRunOptions {
 }
 
 /**
- * Two long answers of the same swarm, with standbys and without, alternately: the link to a server of each is cut again and
- * again, and mended. Both must have the tokens of an undisturbed answer, which is made first.
+ * Long answers of the same swarm, with standbys and without, alternately: the link to a server of each is cut again and
+ * again, and mended. They must have the tokens of an undisturbed answer, which is made first.
  */
 export async function standbyRun(options: StandbyRunOptions): Promise<readonly StandbyKill[]> {
+  const found: StandbyKill[] = []
+  for (let first = 0; first < Math.max(options.kills, options.comparisons); first += killsPerAnswer) {
+    const left = (kills: number): number => Math.max(0, Math.min(killsPerAnswer, kills - first))
+    const [kills, comparisons] = [left(options.kills), left(options.comparisons)]
+    found.push(...(await killsOfAnswers({ ...options, kills, comparisons })))
+  }
+  return found
+}
+
+async function killsOfAnswers(options: StandbyRunOptions): Promise<readonly StandbyKill[]> {
   const { swarm, model, kills, comparisons } = options
   const open = (standby: 'auto' | 'off') =>
     openSwarmEngine(swarm, model, {
@@ -98,7 +111,7 @@ export async function standbyRun(options: StandbyRunOptions): Promise<readonly S
   await using answers = new AsyncDisposableStack()
   const begin = async (engine: SwarmEngine) => {
     const { model, prompt } = await longModel(engine, options, answers)
-    const maxLength = sessionLength(options)
+    const maxLength = options.history + 2 * mostTokens
     return {
       engine,
       withStandby: engine === warm,
@@ -108,7 +121,7 @@ export async function standbyRun(options: StandbyRunOptions): Promise<readonly S
   const undisturbed = await begin(cold)
   const subjects = [
     { ...(await begin(warm)), kills },
-    { ...(await begin(cold)), kills: comparisons },
+    ...(comparisons > 0 ? [{ ...(await begin(cold)), kills: comparisons }] : []),
   ]
   const found: StandbyKill[] = []
   for (let round = 0; round < Math.max(kills, comparisons); round++)
@@ -119,18 +132,15 @@ export async function standbyRun(options: StandbyRunOptions): Promise<readonly S
   return found
 }
 
-const sessionLength = ({ history, kills }: StandbyRunOptions): number =>
-  history + 2 * mostTokens + kills * tokensPerKill
-
 async function longModel(
   { engine, spec }: SwarmEngine,
-  options: StandbyRunOptions,
+  { history }: StandbyRunOptions,
   resources: AsyncDisposableStack,
 ): Promise<{ readonly model: Model; readonly prompt: readonly TokenId[] }> {
-  const model = resources.use(await engine.load({ ...spec, maxSessionLength: sessionLength(options) }))
+  const model = resources.use(await engine.load({ ...spec, maxSessionLength: history + 2 * mostTokens }))
   const story = 'Once upon a time there was a little dragon who lived in a cave near a small village. '
-  const prompt = model.tokenizer.encode(story.repeat(options.history / 16), { addSpecialTokens: true })
-  return { model, prompt: prompt.slice(0, options.history) }
+  const prompt = model.tokenizer.encode(story.repeat(history / 16), { addSpecialTokens: true })
+  return { model, prompt: prompt.slice(0, history) }
 }
 
 interface Subject {
@@ -174,14 +184,12 @@ async function killOnce(
 
 /** Reads on until standbys of all hops have followed; without standbys, for a few tokens. */
 async function followed(answer: ReadAnswer): Promise<boolean> {
-  const from = answer.ids.length
-  const most = answer.session.route!().hops.length === 0 || hasStandbys(answer) ? mostTokens : 60
-  for (let read = 0; read < most; read++) {
+  for (let read = 0; read < mostTokens; read++) {
     await answer.next()
     if (read >= fewestTokens && answer.hasFollowed) return true
     if (read > 30 && !hasStandbys(answer)) return false
   }
-  throw new Error(`No standby has followed within ${answer.ids.length - from} tokens.`)
+  throw new Error(`No standby has followed within ${mostTokens} tokens.`)
 }
 
 const hasStandbys = ({ session }: ReadAnswer): boolean =>
