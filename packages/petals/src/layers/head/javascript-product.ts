@@ -4,7 +4,7 @@ import { blockBytes, blockColumns, scaleAt } from './quantized-vector.ts'
 import type { ScreeningProduct } from './screening-product.ts'
 
 /**
- * The product without native code, for systems that llama.cpp's libraries do not fit. It takes 10 to 20 times as long. Sums are
+ * The product without native code, for systems that llama.cpp's libraries do not fit. It takes about 20 times as long. Sums are
  * in float64, so the bound of the kernels holds.
  */
 export class JavaScriptProduct implements ScreeningProduct {
@@ -28,28 +28,34 @@ export class JavaScriptProduct implements ScreeningProduct {
     const scales = scalesOf(bytes)
     const blocks = rowBytes / blockBytes
     for (let row = 0; row < rows; row++) {
+      const weights = { codes: this.#codes, scales: this.#scales, start: row * blocks }
       for (let position = 0; position < positions; position++) {
-        let sum = 0
-        for (let block = 0; block < blocks; block++) {
-          const products = this.#dot(
-            row * rowBytes + block * blockBytes,
-            codes,
-            position * rowBytes + block * blockBytes,
-          )
-          sum += products * this.#scales[row * blocks + block]! * scales[position * blocks + block]!
-        }
+        const sum = dot(weights, { codes, scales, start: position * blocks }, blocks)
         estimates[position * rows + row] = sum * units[position]! * this.#units[row]!
       }
     }
     return Promise.resolve(estimates)
   }
+}
 
-  /** The sum of the products of two blocks' codes. */
-  #dot(place: number, codes: Int8Array, other: number): number {
-    let sum = 0
-    for (let i = 2; i < 2 + blockColumns; i++) sum += this.#codes[place + i]! * codes[other + i]!
-    return sum
+interface Vector {
+  readonly codes: Int8Array
+  readonly scales: Float32Array
+  /** Index of the first block. */
+  readonly start: number
+}
+
+function dot(a: Vector, b: Vector, blocks: number): number {
+  const [codes, others] = [a.codes, b.codes]
+  let sum = 0
+  for (let block = 0; block < blocks; block++) {
+    let products = 0
+    let other = (b.start + block) * blockBytes + 2
+    const end = (a.start + block + 1) * blockBytes
+    for (let place = end - blockColumns; place < end; place++) products += codes[place]! * others[other++]!
+    sum += products * a.scales[a.start + block]! * b.scales[b.start + block]!
   }
+  return sum
 }
 
 const scalesOf = (bytes: Uint8Array): Float32Array =>
