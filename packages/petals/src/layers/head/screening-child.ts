@@ -10,6 +10,8 @@ process.on('disconnect', endAtOnce)
 // Ctrl+C, a closed terminal and a service manager signal all processes at once. The engine decides when this one ends.
 for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM']) process.on(signal, () => {})
 
+let opening: { readonly folder: string; readonly ggml: Promise<Ggml> } | undefined
+
 // The folder of the libraries that a setup will most likely name: they load while the engine prepares the setup.
 const [, , likelyLibraries] = process.argv
 if (likelyLibraries !== undefined) openLibraries(likelyLibraries).catch(() => {})
@@ -18,8 +20,13 @@ process.once('message', (setup: ScreeningSetup) => {
   openProduct(setup).then((product) => serve(product, setup), failed)
 })
 
-/** Native code is loaded only here, and only where it is used. */
+/** Native code is loaded only here, only where it is used, and once: a second attempt would fail for another reason. */
 async function openLibraries(folder: string): Promise<Ggml> {
+  if (opening?.folder !== folder) opening = { folder, ggml: load(folder) }
+  return await opening.ggml
+}
+
+async function load(folder: string): Promise<Ggml> {
   const { openGgml } = await import('@petals-chat/ggml/native')
   return openGgml(folder)
 }
