@@ -147,16 +147,25 @@ export function openGgml(folder: string): Ggml {
   return opened.ggml
 }
 
-function load(folder: string): Ggml {
-  const files = findLibraryFiles(folder)
+let areTypesKnown = false
+
+/** koffi refuses a name that it knows, and a build that can't be loaded may be tried again. */
+function defineTypes(): void {
+  if (areTypesKnown) return
+  areTypesKnown = true
   koffi.struct('ggml_init_params', { mem_size: 'size_t', mem_buffer: 'void *', no_alloc: 'bool' })
   koffi.proto('void SetThreads(int64 backend, int threads)')
   koffi.proto('void SetAbortCallback(int64 backend, void *callback, int64 data)')
-  const baseLibrary = koffi.load(files.base)
+}
+
+function load(folder: string): Ggml {
+  const files = findLibraryFiles(folder)
+  defineTypes()
+  const baseLibrary = openLibrary(files.base)
   const base = bind(baseLibrary, signatures)
   const functions = {
     ...base,
-    ...bind(koffi.load(files.registry), registrySignatures),
+    ...bind(openLibrary(files.registry), registrySignatures),
   } as unknown as Functions
   functions.backend_load_all_from_path(folder)
   /** The address of a function that only CPU backends have. */
@@ -184,6 +193,14 @@ function load(folder: string): Ggml {
       const callback: unknown = baseLibrary.symbol('ggml_get_no_alloc')
       if (address) koffi.call(address, 'SetAbortCallback', backend, callback, context)
     },
+  }
+}
+
+function openLibrary(file: string): LibraryHandle {
+  try {
+    return koffi.load(file)
+  } catch (cause) {
+    throw new Error(`${file} can't be loaded: ${(cause as Error).message}`, { cause })
   }
 }
 

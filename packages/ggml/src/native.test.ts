@@ -1,15 +1,38 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Backend, newContext } from './backend.ts'
 import { openGgml, type Ggml } from './bindings.ts'
 import { ggmlTypes } from './ggml-types.ts'
 import { findLibraries } from './libraries.ts'
+import { findLibraryFiles } from './library-files.ts'
 
-let ggml: Ggml
-beforeAll(() => {
-  ggml = openGgml(findLibraries()!.folder)
+const { folder } = findLibraries()!
+
+/** Opens a build whose files are no libraries. */
+async function openDamaged(): Promise<unknown> {
+  const damaged = await mkdtemp(path.join(tmpdir(), 'damaged-'))
+  try {
+    const { base, registry } = findLibraryFiles(folder)
+    for (const file of [base, registry]) await writeFile(path.join(damaged, path.basename(file)), 'text')
+    return openGgml(damaged)
+  } finally {
+    await rm(damaged, { recursive: true, force: true })
+  }
+}
+
+it('the reason is told each time that a damaged build is opened', async () => {
+  await expect(openDamaged()).rejects.toThrow('ggml-base')
+  await expect(openDamaged()).rejects.toThrow('ggml-base')
 })
 
 describe('ggml', () => {
+  let ggml: Ggml
+  beforeAll(() => {
+    ggml = openGgml(folder)
+  })
+
   it('multiplies a matrix with vectors on the CPU', async () => {
     using backend = new Backend(ggml, 'cpu')
     const context = newContext(ggml, 4, 8)
