@@ -302,9 +302,16 @@ describe('without usable libraries', () => {
   })
 })
 
-it('refuses libraries of another version, in words', () => {
-  expect(usableLibraries({ folder: '/libraries', version: '1.0.0' })).toEqual({
+it('refuses libraries of another version, and those that can not be read, in words', () => {
+  expect(usableLibraries(() => ({ folder: '/libraries', version: '1.0.0' }))).toEqual({
     folder: undefined,
     reason: expect.stringMatching(/the version 1\.0\.0, not \d/) as string,
+  })
+  const damaged = () => {
+    throw new Error('no such folder')
+  }
+  expect(usableLibraries(damaged)).toEqual({
+    folder: undefined,
+    reason: "llama.cpp's libraries can't be read: no such folder",
   })
 })

@@ -109,6 +109,21 @@ it.runIf(process.platform === 'linux')(
   },
 )
 
+it.runIf(process.platform === 'linux')('says why it can not be started', async () => {
+  const script = `
+    const { closeSync, openSync } = await import('node:fs')
+    const files = []
+    try { for (;;) files.push(openSync('/dev/null')) } catch {}
+    closeSync(files.pop()) // to find the libraries
+    prepareScreeningProcess()
+    const { message } = await ScreeningProcess.start(setup).catch((error) => error)
+    await delay(1)
+    process.stdout.write(message)
+  `
+  const limited = ['-c', 'ulimit -n 64 && exec "$@"', 'sh', process.execPath, ...nodeArguments(script)]
+  expect(await run('/bin/sh', limited)).toMatch(/could not be started: .*EMFILE/)
+})
+
 it('does not keep the program alive', async () => {
   const script = `
     prepareScreeningProcess()

@@ -47,10 +47,11 @@ const keptLength = 4000
 /** Reads what the process prints, or else it would wait when the pipe is full. */
 function readErrors(child: ChildProcess): () => string {
   let printed = ''
-  const pipe = child.stderr as Socket
-  pipe.setEncoding('utf8').on('data', (text: string) => (printed = (printed + text).slice(-keptLength)))
+  // There is none if the process could not be started: its 'error' event tells why.
+  const pipe = child.stderr as Socket | undefined
+  pipe?.setEncoding('utf8').on('data', (text: string) => (printed = (printed + text).slice(-keptLength)))
   // A pipe alone would keep this process alive.
-  pipe.unref()
+  pipe?.unref()
   return () => {
     const reason = /^.*(?:GGML_ASSERT|Error:).*$/m.exec(printed)?.[0].trim()
     return reason === undefined ? '' : `: ${reason}`

@@ -8,7 +8,14 @@ export interface UsableLibraries {
 }
 
 /** Looks for the libraries in the version whose functions are known. Loads nothing. */
-export function usableLibraries(found: Libraries | undefined = findLibraries()): UsableLibraries {
+export function usableLibraries(find: () => Libraries | undefined = findLibraries): UsableLibraries {
+  let found: Libraries | undefined
+  try {
+    found = find()
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    return { folder: undefined, reason: `llama.cpp's libraries can't be read: ${reason}` }
+  }
   if (!found)
     return {
       folder: undefined,
