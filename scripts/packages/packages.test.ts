@@ -104,6 +104,14 @@ describe('tarballs', () => {
     )
   })
 
+  it.each(programs)('%s imports no TypeScript: all names of files end as they were compiled', (name) => {
+    const compiled = tarballs[name]!.files.filter((file) => /^dist\/.*\.js$/.test(file))
+    const importing = compiled.filter((file) =>
+      /(from|import\() ?'\.[^'\n]*\.ts'/.test(readFileSync(path.join(root, 'packages', name, file), 'utf8')),
+    )
+    expect(importing).toEqual([])
+  })
+
   it.each(names)('%s has no tests, no helpers of its own tests and no build records', (name) => {
     const own = tarballs[name]!.files.filter((file) => !file.startsWith('node_modules/'))
     const isExported = Object.keys(manifestOf(name).exports).includes('./testing')

@@ -1,6 +1,8 @@
 // The process that holds the 8-bit weights. The engine starts it and uses it over IPC. It ends with the engine.
 import process from 'node:process'
 import type { Ggml } from '@petals-chat/ggml/native'
+import type { GgmlProduct } from './ggml-product.ts'
+import { JavaScriptProduct } from './javascript-product.ts'
 import { quantizeInputs } from './quantized-input.ts'
 import { openWeightFile } from './weight-file.ts'
 import type { ScreeningProduct } from './screening-product.ts'
@@ -10,7 +12,7 @@ process.on('disconnect', endAtOnce)
 // Ctrl+C, a closed terminal and a service manager signal all processes at once. The engine decides when this one ends.
 for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM']) process.on(signal, () => {})
 
-let opening: { readonly folder: string; readonly ggml: Promise<Ggml> } | undefined
+let opening: { readonly folder: string; readonly native: Promise<Native> } | undefined
 
 // The folder of the libraries that a setup will most likely name: they load while the engine prepares the setup.
 const [, , likelyLibraries] = process.argv
@@ -21,29 +23,32 @@ process.once('message', (setup: ScreeningSetup) => {
 })
 
 /** Native code is loaded only here, only where it is used, and once: a second attempt would fail for another reason. */
-async function openLibraries(folder: string): Promise<Ggml> {
-  if (opening?.folder !== folder) opening = { folder, ggml: load(folder) }
-  return await opening.ggml
+async function openLibraries(folder: string): Promise<Native> {
+  if (opening?.folder !== folder) opening = { folder, native: load(folder) }
+  return await opening.native
 }
 
-async function load(folder: string): Promise<Ggml> {
-  const { openGgml } = await import('@petals-chat/ggml/native')
-  return openGgml(folder)
+interface Native {
+  readonly ggml: Ggml
+  readonly openProduct: typeof GgmlProduct.open
+}
+
+async function load(folder: string): Promise<Native> {
+  const [{ openGgml }, module] = await Promise.all([
+    import('@petals-chat/ggml/native'),
+    // Not in a function with `await using`: TypeScript 6.0 leaves the ending of the file's name as it is there.
+    import('./ggml-product.ts'),
+  ])
+  return { ggml: openGgml(folder), openProduct: module.GgmlProduct.open }
 }
 
 async function openProduct({ path, layout, threads, libraries }: ScreeningSetup): Promise<ScreeningProduct> {
   await using file = await openWeightFile(path, layout)
   const units = await file.units()
-  if (libraries === undefined) {
-    const { JavaScriptProduct } = await import('./javascript-product.ts')
-    return new JavaScriptProduct(layout, await file.allRows(), units)
-  }
-  const [ggml, { GgmlProduct }] = await Promise.all([openLibraries(libraries), import('./ggml-product.ts')])
-  return await GgmlProduct.open(ggml, layout, {
-    rows: (first, count) => file.rows(first, count),
-    units,
-    threads,
-  })
+  if (libraries === undefined) return new JavaScriptProduct(layout, await file.allRows(), units)
+  const native = await openLibraries(libraries)
+  const rows = (first: number, count: number) => file.rows(first, count)
+  return await native.openProduct(native.ggml, layout, { rows, units, threads })
 }
 
 function serve(product: ScreeningProduct, { layout }: ScreeningSetup): void {
