@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { expect, it } from 'vitest'
 import { dialReasons } from './dial-reasons.ts'
 import { createLibp2pTransport } from './libp2p-transport.ts'
@@ -24,16 +24,24 @@ it('ends after three reasons', () => {
   expect(dialReasons('text')).toBe('text')
 })
 
-it('says so of an HTTP server at the address of a peer', async () => {
-  const server = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+it.each<readonly [how: string, answer: (socket: Socket) => void, words: RegExp]>([
+  ['is an HTTP server', (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'), /not the expected peer/],
+  ['ends connections', (socket) => socket.end(), /it ends the connection before the handshake is complete/],
+  [
+    'resets connections',
+    (socket) => socket.once('data', () => socket.resetAndDestroy()),
+    /it ends the connection before the handshake is complete \(read ECONNRESET\)/,
+  ],
+])('says so if what is at the address of a peer %s', async (_, answer, words) => {
+  const server = createServer(answer)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   await using transport = await createLibp2pTransport({ connectTimeoutMs: 5000 })
   const peer = 'QmcXhze98AcgGQDDYna23s4Jho96n8wkwLJv78vxtFNq44'
   try {
-    await expect(transport.connect([`/ip4/127.0.0.1/tcp/${port}/p2p/${peer}`])).rejects.toThrow(
-      /its only initial peer does not answer \(what answers there is not the expected peer/,
-    )
+    const joining = transport.connect([`/ip4/127.0.0.1/tcp/${port}/p2p/${peer}`])
+    await expect(joining).rejects.toThrow(/its only initial peer does not answer/)
+    await expect(joining).rejects.toThrow(words)
   } finally {
     server.close()
   }

@@ -14,11 +14,17 @@ export function dialReasons(error: unknown): string {
 const leavesOf = (error: unknown): readonly unknown[] =>
   error instanceof AggregateError ? error.errors.flatMap(leavesOf) : [error]
 
+/** How the handshake fails if the other side ends it without a word: a peer that has too many connections, or a port of no program. */
+const cutOff = /while reading 0\/|ECONNRESET|EPIPE/
+
 function wordsOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  // What is not a peer, such as a proxy, fails at the first line of multistream-select, and another peer by its id.
-  if (error.name === 'EncryptionFailedError')
-    return `what answers there is not the expected peer (${error.message.replace(/\.$/, '')})`
+  if (error.name === 'EncryptionFailedError') {
+    const detail = error.message.replace(/\.$/, '')
+    if (cutOff.test(detail)) return `it ends the connection before the handshake is complete (${detail})`
+    // What is not a peer, such as a proxy, fails at the first line of multistream-select, and another peer by its id.
+    return `what answers there is not the expected peer (${detail})`
+  }
   const [, name] = /getaddrinfo E\w+ (\S+)/.exec(error.message) ?? []
   if (name !== undefined) return `the name ${name} can't be resolved`
   return error.message.replace(/\.$/, '')
