@@ -32,7 +32,7 @@ import { openNativeModel } from './native-model.ts'
 import { prepareNative, type NativePreparation } from './prepare-native.ts'
 import { choosePort, contributeFolders, requireDisk, type ContributeFolders } from './place.ts'
 import { readContributeFlags, type ContributeRequest } from './request.ts'
-import { nameOfUnnamedModel } from './unnamed-model.ts'
+import { findUnnamedModel, type UnnamedModel } from './unnamed-model.ts'
 
 /** Everything that is determined before the Python environment is created or the server started. */
 export interface PythonPreparation extends CommonPreparation {
@@ -57,10 +57,11 @@ export interface PreparedEnvironment {
 
 /** Checks the command line, the model and the machine; writes nothing. @throws CommandError, ContributeError, EngineError */
 export async function prepare(context: CommandContext, [text]: readonly string[]): Promise<Preparation> {
-  const request = readContributeFlags(context.flags)
-  const loaded = await loadConfig({ ...context, flags: configFlags(context.flags, request) })
-  const name = text ?? (await nameOfUnnamedModel(loaded, request))
-  const model = await findContributedModel(name, loaded, context.workingDirectory)
+  const flags = readContributeFlags(context.flags)
+  const loaded = await loadConfig({ ...context, flags: configFlags(context.flags, flags) })
+  const named: UnnamedModel = text === undefined ? await findUnnamedModel(loaded, flags) : { name: text }
+  const request = { ...flags, dhtPrefix: flags.dhtPrefix ?? named.dhtPrefix }
+  const model = await findContributedModel(named.name, loaded, context.workingDirectory)
   const choice = chooseEngine(request, model)
   const store = createStore(loaded)
   const machine = await lookAtMachine(context.environment)

@@ -24,31 +24,38 @@ async function askSwarm(swarm: Swarm): Promise<readonly SwarmModel[]> {
   return await client.listModels({ signal })
 }
 
+/** The model of a command line that names none. */
+export interface UnnamedModel {
+  /** As `findContributedModel` takes it. */
+  readonly name: string
+  /** Under which its servers have registered it: they need not have derived it from the repository's name. */
+  readonly dhtPrefix?: string | undefined
+}
+
 /**
  * Chooses the model of a command line that names none: the swarm's model of the configuration; else, for a new swarm, the
  * first model of the configuration that is not on another server; else the only model that the swarm's servers have
  * registered, if they took it from the Hub.
- * @returns its name, as `findContributedModel` takes it
  * @throws CommandError with the commands to choose from, if that leaves several models or none
  */
-export async function nameOfUnnamedModel(
+export async function findUnnamedModel(
   { config }: Pick<LoadedConfig, 'config'>,
   { startsSwarm }: Pick<ContributeRequest, 'startsSwarm'>,
   listModels: ListModels = askSwarm,
-): Promise<string> {
+): Promise<UnnamedModel> {
   const configured = config.models.filter(({ engine }) => engine === 'petals').map(({ id }) => id)
-  if (configured.length === 1) return configured[0]!
+  if (configured.length === 1) return { name: configured[0]! }
   if (configured.length > 1)
     throw unnamed(`The configuration has several models of a swarm: ${configured.join(', ')}`)
   if (startsSwarm) {
     const first = config.models.find(({ engine }) => engine !== 'upstream')
-    if (first !== undefined) return first.id
+    if (first !== undefined) return { name: first.id }
     throw unnamed('The configuration has no model with files on this machine')
   }
   return onlyModelOf(config.swarm, listModels)
 }
 
-async function onlyModelOf(swarm: Swarm, listModels: ListModels): Promise<string> {
+async function onlyModelOf(swarm: Swarm, listModels: ListModels): Promise<UnnamedModel> {
   const isPublic = isPublicSwarm(swarm.initialPeers)
   const where = isPublic ? 'The public swarm' : 'The swarm'
   const found = await listModels(swarm).catch((error: unknown) => {
@@ -56,12 +63,13 @@ async function onlyModelOf(swarm: Swarm, listModels: ListModels): Promise<string
     throw unnamed(`${where} could not be asked which models it has: ${reason}`)
   })
   const repositories = found.map(({ repository }) => repositoryOfPage(repository))
-  if (found.length === 1 && repositories[0] !== undefined) return repositories[0]
+  const [name] = repositories
+  if (found.length === 1 && name !== undefined) return { name, dhtPrefix: found[0]!.dhtPrefix }
   if (found.length === 0) throw unnamed(`${where} has no model whose name its servers publish`)
   const target = ({ dhtPrefix }: SwarmModel, index: number): JoinTarget => ({
     model: repositories[index],
     swarm: isPublic ? 'public' : swarm.initialPeers,
-    dhtPrefix: repositories[index] === undefined ? dhtPrefix : undefined,
+    dhtPrefix,
   })
   const commands = found
     .slice(0, mostListed)
