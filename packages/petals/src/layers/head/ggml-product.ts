@@ -101,7 +101,9 @@ export class GgmlProduct implements ScreeningProduct {
     const work = async (): Promise<void> => {
       for (const slice of waiting) use(slice, await slice.multiply(inputs, count))
     }
-    await Promise.all(Array.from({ length: this.#threads }, work))
+    const ends = await Promise.allSettled(Array.from({ length: this.#threads }, work))
+    // Only now is no thread using the slices, which the next call writes to.
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
   }
 
   #scale(slice: Slice, products: Float32Array, unit: number, target: Float32Array): void {

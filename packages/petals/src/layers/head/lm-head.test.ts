@@ -284,6 +284,33 @@ describe('without usable libraries', () => {
     expect(warning).toMatchObject({ reason: expect.stringMatching(/no-libraries/) as string })
   })
 
+  it.each([1, 3, 8])(
+    'it does so where the kernel for %i positions computes something else',
+    async (faulty) => {
+      const { run } = ScreeningProcess.prototype
+      const passes: number[] = []
+      const spy = vi.spyOn(ScreeningProcess.prototype, 'run').mockImplementation(async function (
+        this: ScreeningProcess,
+        request,
+      ) {
+        const answer = await run.call(this, request)
+        const positions = request.inputs.length / 96
+        // The fallback checks all in one pass.
+        if (positions === faulty && !passes.includes(positions)) answer.estimates.fill(1e6)
+        passes.push(positions)
+        return answer
+      })
+      try {
+        const [warning] = await open(usableLibraries())
+        expect(warning).toMatchObject({
+          reason: expect.stringMatching(/exceed .* with llama\.cpp/) as string,
+        })
+      } finally {
+        spy.mockRestore()
+      }
+    },
+  )
+
   it('there is no warning with the libraries of this machine', async () => {
     expect(await open(usableLibraries())).toEqual([])
   })

@@ -27,18 +27,18 @@ function quantizedRows(weights: readonly Float32Array[]) {
 }
 
 type Rows = ReturnType<typeof quantizedRows>
+type Named = readonly [name: string, product: ScreeningProduct]
 
 /** Both products of the rows, by name; ggml's on several slices. */
-async function productsOf({
-  layout,
-  bytes,
-  units,
-}: Rows): Promise<readonly (readonly [string, ScreeningProduct])[]> {
+async function productsOf(
+  { layout, bytes, units }: Rows,
+  library = ggml,
+): Promise<readonly [ggml: Named, javaScript: Named]> {
   const rows = async function* (first: number, count: number) {
     yield bytes.subarray(first * layout.rowBytes, (first + count) * layout.rowBytes)
   }
   return [
-    ['ggml', await GgmlProduct.open(ggml, layout, { rows, units, threads: 3 })],
+    ['ggml', await GgmlProduct.open(library, layout, { rows, units, threads: 3 })],
     ['JavaScript', new JavaScriptProduct(layout, bytes, units)],
   ]
 }
@@ -127,6 +127,27 @@ it('a product with numbers that are not finite says that nothing is known, and t
     }
     expect(await worstError(weights, [vector(64, gaussian)], product, rows)).toBeLessThanOrEqual(1)
   }
+})
+
+it('a product that fails waits for its other threads, and the next one is right', async () => {
+  const weights = Array.from({ length: 24 }, () => vector(64, gaussian))
+  const rows = quantizedRows(weights)
+  let [asked, computing] = [0, 0]
+  const failing: Ggml = {
+    ...ggml,
+    async computeAsync(backend, graph) {
+      if (++asked === 1) throw new Error('no memory')
+      computing++
+      await new Promise(setImmediate)
+      const isDone = await ggml.computeAsync(backend, graph)
+      computing--
+      return isDone
+    },
+  }
+  const [[, product]] = await productsOf(rows, failing)
+  await expect(product.multiply(quantizeInputs(vector(64, gaussian), 64))).rejects.toThrow('no memory')
+  expect([asked, computing]).toEqual([3, 0])
+  expect(await worstError(weights, [vector(64, gaussian)], product, rows)).toBeLessThanOrEqual(1)
 })
 
 describe('slicesOf', () => {
