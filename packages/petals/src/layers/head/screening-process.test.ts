@@ -109,6 +109,19 @@ it.runIf(process.platform === 'linux')(
   },
 )
 
+it('leaves native code out of the process that starts it', async () => {
+  const script = `
+    await import(${JSON.stringify(new URL('../../index.ts', import.meta.url).href)})
+    await using screening = await ScreeningProcess.start(setup)
+    await screening.run({ inputs: inputs() })
+    process.report.excludeNetwork = true
+    process.stdout.write(process.report.getReport().sharedObjects.join('\\n'))
+  `
+  const loaded = await run(process.execPath, nodeArguments(script))
+  expect(loaded).not.toBe('')
+  expect(loaded).not.toMatch(/koffi|ggml|\.node$/im)
+})
+
 it.runIf(process.platform === 'linux')('says why it can not be started', async () => {
   const script = `
     const { closeSync, openSync } = await import('node:fs')
