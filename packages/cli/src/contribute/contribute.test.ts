@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { mkdir, open, writeFile } from 'node:fs/promises'
+import { mkdir, open, rmdir, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import path from 'node:path'
 import { freeDiskBytes, readBlockModel } from '@petals-chat/contribute'
@@ -184,6 +184,20 @@ describe('findContributedModel', () => {
       isGguf: false,
       source: { type: 'hub', repo: 'HuggingFaceTB/SmolLM2-135M-Instruct' },
     })
+  })
+
+  it('takes a folder with the name of the default model', async () => {
+    const place = path.join(folder.path, 'SmolLM2-135M-Instruct')
+    await mkdir(place)
+    try {
+      expect(await find('SmolLM2-135M-Instruct')).toMatchObject({
+        model: place,
+        isLocal: true,
+        isGguf: false,
+      })
+    } finally {
+      await rmdir(place)
+    }
   })
 
   it('names a model of a folder in the swarm as Petals names a repository', async () => {

@@ -34,7 +34,8 @@ export interface ContributedModel {
 }
 
 /**
- * Finds a model by an id or alias of the configuration, a folder, `hf:owner/repo[@revision]` or `owner/repo`.
+ * Finds a model by an id or alias of the configuration, a folder or file, the name of the default model,
+ * `hf:owner/repo[@revision]` or `owner/repo`, in this order.
  * @throws CommandError
  */
 export async function findContributedModel(
@@ -42,7 +43,7 @@ export async function findContributedModel(
   { config, baseFolder }: Pick<LoadedConfig, 'config' | 'baseFolder'>,
   workingDirectory: string,
 ): Promise<ContributedModel> {
-  const spec = [...config.models, defaultEntry].find((entry) => isNamed(entry, text))
+  const spec = config.models.find((entry) => isNamed(entry, text))
   if (spec?.engine === 'upstream')
     throw new CommandError(
       `Another server runs the model '${spec.id}': it has no files here to serve to a swarm.`,
@@ -52,6 +53,8 @@ export async function findContributedModel(
   const folder = path.resolve(workingDirectory, expandHome(text, homedir()))
   if ((await kindOf(folder)) !== 'none')
     return ofSource(text, { type: 'local', path: folder }, workingDirectory)
+  if (isNamed(defaultEntry, text))
+    return ofSource(defaultEntry.id, parseModelSource(defaultModel.source), baseFolder, defaultEntry)
   if (text.startsWith('hf:')) return ofSource(text, parseModelSource(text), workingDirectory)
   if (/^[\w.-]+\/[\w.-]+(@\S+)?$/.test(text) && !text.startsWith('.'))
     return ofSource(text, parseModelSource(`hf:${text}`), workingDirectory)
