@@ -1,29 +1,33 @@
 import { yamux, type YamuxMuxerInit } from '@chainsafe/libp2p-yamux'
 import type { NewStreamOptions, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
 import { FrameBound, type ReadableBytes } from './frame-bound.ts'
+import { withWholeWindow } from './receive-window.ts'
 
 /**
- * yamux, which loses the connection to a peer that announces a frame of more than `maxFrameBytes`. The library itself
- * buffers a frame of any length, up to 4 GiB, before it compares the length with the window. Its streams can be opened
- * without a negotiation, for callers that negotiate themselves.
+ * yamux whose streams receive up to `windowBytes` at once, and which loses the connection to a peer that announces a frame of
+ * more than that. The library itself buffers a frame of any length, up to 4 GiB, before it compares the length with the
+ * window. Its streams can be opened without a negotiation, for callers that negotiate themselves.
  */
-export function boundedYamux(init: YamuxMuxerInit, maxFrameBytes: number): () => StreamMuxerFactory {
-  const createFactory = yamux(init)
+export function boundedYamux(init: YamuxMuxerInit, windowBytes: number): () => StreamMuxerFactory {
+  const createFactory = yamux({
+    ...init,
+    streamOptions: { maxStreamWindowSize: windowBytes, maxReadBufferLength: windowBytes },
+  })
   return () => {
     const factory = createFactory()
     return {
       protocol: factory.protocol,
       createStreamMuxer(connection) {
-        const bound = new FrameBound(maxFrameBytes)
+        const bound = new FrameBound(windowBytes)
         // Registered before the library's own listener, so this one sees the bytes first.
         connection.addEventListener('message', ({ data }: { readonly data: ReadableBytes }) => {
           const length = bound.firstBeyond(data)
           if (length === undefined) return
           connection.abort(
-            new Error(`The peer announced a frame of ${length} bytes; ${maxFrameBytes} are allowed.`),
+            new Error(`The peer announced a frame of ${length} bytes; ${windowBytes} are allowed.`),
           )
         })
-        return withEarlyStreams(factory.createStreamMuxer(connection))
+        return withEarlyStreams(withWholeWindow(factory.createStreamMuxer(connection), windowBytes))
       },
     }
   }

@@ -85,17 +85,7 @@ export async function clientInit(
     ],
     connectionEncrypters: [noise()],
     streamMuxers: [
-      boundedYamux(
-        {
-          maxOutboundStreams: maxStreamsPerProtocol,
-          maxInboundStreams,
-          streamOptions: {
-            maxStreamWindowSize: maxStreamWindowBytes,
-            maxReadBufferLength: maxStreamWindowBytes,
-          },
-        },
-        maxStreamWindowBytes,
-      ),
+      boundedYamux({ maxOutboundStreams: maxStreamsPerProtocol, maxInboundStreams }, maxStreamWindowBytes),
     ],
     connectionGater: {
       denyDialMultiaddr: (address) => !policy.isKnownForm(address),

@@ -119,15 +119,10 @@ async function listeningInit(
   options: ListeningOptions,
 ): Promise<Libp2pOptions> {
   const client = await clientInit(transport, policy, options)
-  const streamOptions = {
-    maxStreamWindowSize: maxStreamWindowBytes,
-    maxReadBufferLength: maxStreamWindowBytes,
-  }
   const muxer = {
     maxOutboundStreams: maxStreamsPerProtocol,
     maxInboundStreams: limits.streamsPerPeer,
     maxEarlyStreams,
-    streamOptions,
   }
   const bound = new ConnectionBound(limits.connectionsPerHost, () =>
     transport.node.getConnections().map(({ remoteAddr }) => remoteAddr),
