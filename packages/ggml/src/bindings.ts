@@ -147,20 +147,31 @@ export function openGgml(folder: string): Ggml {
   return opened.ggml
 }
 
-let areTypesKnown = false
+let isKoffiPrepared = false
 
 /** koffi refuses a name that it knows, and a build that can't be loaded may be tried again. */
-function defineTypes(): void {
-  if (areTypesKnown) return
-  areTypesKnown = true
+function prepareKoffi(): void {
+  if (isKoffiPrepared) return
+  isKoffiPrepared = true
+  try {
+    koffi.config({ async_stack_size: asyncStackBytes })
+  } catch {
+    // The program has loaded libraries of its own with koffi, whose settings stay.
+  }
   koffi.struct('ggml_init_params', { mem_size: 'size_t', mem_buffer: 'void *', no_alloc: 'bool' })
   koffi.proto('void SetThreads(int64 backend, int threads)')
   koffi.proto('void SetAbortCallback(int64 backend, void *callback, int64 data)')
 }
 
+/**
+ * Graphs are computed on stacks that koffi makes: 128 KiB each, if nothing else is said. Drivers of GPUs compile their
+ * kernels in the first computation, and count on the stack of an ordinary thread. What is not used takes no memory.
+ */
+const asyncStackBytes = 2 * 2 ** 20
+
 function load(folder: string): Ggml {
   const files = findLibraryFiles(folder)
-  defineTypes()
+  prepareKoffi()
   const baseLibrary = openLibrary(files.base)
   const base = bind(baseLibrary, signatures)
   const functions = {
