@@ -12,7 +12,7 @@ import { createSampler } from '../../sampling/sampler.ts'
 import { SelectedLogits, type Logits } from '../../tensor/logits.ts'
 import { floatTensor } from '../../tensor/tensor.ts'
 import { LmHead } from './lm-head.ts'
-import { ScreeningProcess } from './screening-process.ts'
+import { ScreeningProcess, ScreeningProcessEndedError } from './screening-process.ts'
 import { usableLibraries, type UsableLibraries } from './usable-libraries.ts'
 import { dot } from '../dot.ts'
 import { WeightMatrix, type StoredTensor } from '../weight-matrix.ts'
@@ -310,6 +310,24 @@ describe('without usable libraries', () => {
       }
     },
   )
+
+  it.each([
+    [1, 0],
+    [2, 1],
+  ])('a process that ends %i times while it loads makes %i warnings', async (ends, warnings) => {
+    const { start } = ScreeningProcess
+    let started = 0
+    const spy = vi.spyOn(ScreeningProcess, 'start').mockImplementation(async (setup, options) => {
+      if (++started <= ends) throw new ScreeningProcessEndedError('It has ended (SIGKILL).')
+      return await start.call(ScreeningProcess, setup, options)
+    })
+    try {
+      const found = await open(usableLibraries())
+      expect(found).toEqual(Array(warnings).fill({ reason: expect.stringContaining('SIGKILL') as string }))
+    } finally {
+      spy.mockRestore()
+    }
+  })
 
   it('there is no warning with the libraries of this machine', async () => {
     expect(await open(usableLibraries())).toEqual([])

@@ -17,6 +17,9 @@ export interface LmHeadOptions extends HeadFileOptions {
   readonly logger?: Logger | undefined
 }
 
+/** How often a process with llama.cpp's libraries is started for a model before JavaScript computes. */
+const nativeTries = 2
+
 /** Bytes of the results of one pass, at most (a float32 for each position and row). A pass has at least one position. */
 const resultBytesPerPass = 64 * 2 ** 20
 
@@ -64,12 +67,14 @@ export class LmHead implements AsyncDisposable {
       const setup = { path: file.path, layout: file.layout, threads, libraries: libraries.folder }
       const parts = { matrix, file, signal }
       let { reason = '' } = libraries
-      if (setup.libraries !== undefined) {
+      // A process that the system ends for want of memory or files while it loads says nothing about the libraries.
+      for (let tries = 0; setup.libraries !== undefined && tries < nativeTries; tries++) {
         try {
           return await LmHead.#open(parts, setup)
         } catch (error) {
           signal?.throwIfAborted()
           reason = errorText(error)
+          if (!(error instanceof ScreeningProcessEndedError)) break
         }
       }
       const head = await LmHead.#open(parts, { ...setup, libraries: undefined })
