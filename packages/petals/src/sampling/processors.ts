@@ -55,6 +55,8 @@ function indexesOf(wanted: ReadonlySet<TokenId>, tokens: Int32Array): ReadonlySe
 
 /** Relative error of an estimate by rounding to float32, generously. */
 const roundingSlack = 1e-6
+/** Below the smallest normal float32, the error is not relative any more. */
+const roundingFloor = 2 ** -126
 
 /** Logits after a processor, with bounds that still hold. */
 class ProcessedLogits implements Logits {
@@ -87,6 +89,7 @@ class ProcessedLogits implements Logits {
     const high = this.#process(token, estimate + margin)
     const middle = (low + high) / 2
     this.estimates[token] = middle
-    this.margins[token] = ((high - low) / 2 + Math.abs(middle) * roundingSlack) * (1 + roundingSlack)
+    const rounding = Math.abs(middle) * roundingSlack + roundingFloor
+    this.margins[token] = ((high - low) / 2 + rounding) * (1 + roundingSlack)
   }
 }

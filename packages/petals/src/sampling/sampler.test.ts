@@ -82,6 +82,16 @@ describe('choices from bounded estimates equal choices from exact logits', () =>
     )
   })
 
+  it('for logits so small that float32 rounds them much', () => {
+    const values = Float32Array.of(-2.0974635414013862e-41, 0, 0, 0, 0)
+    const options = { temperature: 1, topP: 0.20000000000000004, repetitionPenalty: 0.8 }
+    const history = { tokens: [0, 3, 3], answerStart: 1 }
+    const [first, second] = [createSampler(options, 1149122842), createSampler(options, 1149122842)]
+    const blurred = new BlurredLogits(values, 0, [0])
+    for (let i = 0; i < 5; i++)
+      expect(first.sample(blurred, history)).toBe(second.sample(new ExactLogits(values), history))
+  })
+
   it('need few exact values', () => {
     const exact = Float32Array.from({ length: 20_000 }, (_, i) => 20 * Math.exp(-i / 40) - 10)
     const asked = ({ temperature, topP }: { temperature: number; topP?: number }): number => {
