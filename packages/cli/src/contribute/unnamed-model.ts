@@ -4,7 +4,7 @@ import { isPublicSwarm } from '@petals-chat/petals/config'
 import type { LoadedConfig } from '../config/load.ts'
 import { CommandError, exitCodes } from '../exit-codes.ts'
 import { launcher } from '../launcher.ts'
-import { repositoryOfPage } from './hub-page.ts'
+import { repositoryOfPage } from '../config/hub-page.ts'
 import type { ContributeRequest } from './request.ts'
 
 type Swarm = LoadedConfig['config']['swarm']

@@ -4,7 +4,7 @@ import { defaultModel } from '@petals-chat/hub'
 import { launcher } from '../launcher.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import type { ContributedModel } from './contributed-model.ts'
-import { repositoryOfPage } from './hub-page.ts'
+import { repositoryOfPage } from '../config/hub-page.ts'
 
 /** Interval of status lines where a line can't be redrawn; a line is printed only if it has changed. */
 export const statusEveryMs = 60_000

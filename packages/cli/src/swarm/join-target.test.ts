@@ -53,7 +53,17 @@ describe('joinTargetOf', () => {
     expect(swarmOf([address])).toEqual([address])
   })
 
-  it('has no model if the configuration has none', () => {
+  it('takes the repository that servers have registered where the configuration has no such model', () => {
+    const modelOf = (repository: string) =>
+      joinTargetOf({ ...privateSwarm, repository }, undefined, options).model
+    expect(modelOf('https://huggingface.co/org/Llama')).toBe('org/Llama')
+    expect(modelOf('https://elsewhere.example/org/Llama')).toBeUndefined()
+    const spec = { source: parseModelSource('./my-llama') }
+    const registered = { ...privateSwarm, repository: 'https://huggingface.co/org/Llama' }
+    expect(joinTargetOf(registered, spec, options).model).toBe(path.resolve('/srv/chat/my-llama'))
+  })
+
+  it('has no model if neither the configuration nor a server names one', () => {
     expect(joinTargetOf(privateSwarm, undefined, options)).toEqual({
       model: undefined,
       swarm: [address],

@@ -10,6 +10,7 @@ import {
 } from '@petals-chat/engine'
 import { expandHome } from '@petals-chat/hub/config'
 import { isPublicSwarm, type PetalsModelSpec } from '@petals-chat/petals/config'
+import { repositoryOfPage } from '../config/hub-page.ts'
 
 export interface JoinTargetOptions {
   /** Base of relative paths. */
@@ -18,9 +19,16 @@ export interface JoinTargetOptions {
   readonly hideFolders: boolean
 }
 
-/** Returns what a new server of a model needs to know. `spec` is the model's entry; undefined if there is none. */
+/**
+ * Returns what a new server of a model needs to know. `spec` is the model's entry; undefined if there is none: then the model is
+ * the one that its servers have registered.
+ */
 export function joinTargetOf(
-  { dhtPrefix, initialPeers }: Pick<SwarmModelStatus, 'dhtPrefix' | 'initialPeers'>,
+  {
+    dhtPrefix,
+    initialPeers,
+    repository,
+  }: Pick<SwarmModelStatus, 'dhtPrefix' | 'initialPeers' | 'repository'>,
   spec: Pick<PetalsModelSpec, 'source' | 'dhtPrefix' | 'adapter'> | undefined,
   options: JoinTargetOptions,
 ): JoinTarget {
@@ -28,7 +36,7 @@ export function joinTargetOf(
   // Servers derive the prefix from a repository as this program does, but not from a folder.
   const isDerived = source?.type === 'hub' && spec?.dhtPrefix === undefined
   return {
-    model: source && modelOf(source, options),
+    model: spec ? source && modelOf(source, options) : repositoryOfPage(repository),
     swarm: isPublicSwarm(initialPeers) ? 'public' : initialPeers,
     ...(isDerived || dhtPrefix === '' ? {} : { dhtPrefix }),
     ...(spec?.adapter === undefined ? {} : { adapters: [spec.adapter] }),

@@ -17,6 +17,8 @@ export interface SwarmModelStatus {
   /** Id of the model on this server. */
   readonly id: string
   readonly dhtPrefix: string
+  /** URL of the model's page as its servers have registered it, of a model that is not in the configuration. Any peer can write it. */
+  readonly repository?: string | undefined
   /** Transformer blocks of the model. */
   readonly blocks: number
   /** Online servers for each block. */

@@ -180,7 +180,22 @@ describe('the view of a swarm', () => {
         ['repository', null],
       ]),
     )
-    expect((await view.status()).models).toMatchObject([{ id: dhtPrefix, blocks: 6, servable: true }])
+    const registered = { id: dhtPrefix, blocks: 6, servable: true }
+    expect((await view.status()).models).toMatchObject([{ ...registered, repository: undefined }])
+  })
+
+  it('tells from which repository servers have a model that is not configured', async () => {
+    await swarm.addServer(0, 6)
+    const repository = 'https://huggingface.co/owner/Toy'
+    swarm.dht.store(
+      '_petals.models',
+      dhtPrefix,
+      new Map<string, number | string>([
+        ['num_blocks', 6],
+        ['repository', repository],
+      ]),
+    )
+    expect((await openView([]).view.status()).models).toMatchObject([{ id: dhtPrefix, repository }])
   })
 
   it('reports why no peer can be reached', async () => {

@@ -87,7 +87,10 @@ class LiveSwarmView implements SwarmView {
     const connection = await this.#options.connector.get(options)
     const registered = await listSwarmModels(connection.dht, options)
     return await Promise.all(
-      registered.map((model) => this.#look(model.dhtPrefix, model, connection, options)),
+      registered.map(async (model) => ({
+        ...(await this.#look(model.dhtPrefix, model, connection, options)),
+        repository: model.repository,
+      })),
     )
   }
 
