@@ -1,4 +1,4 @@
-// node --conditions=petals-chat-source bench/our-client.ts [--push auto|always|never] [--speculation off|auto] [--draft GGUF_FILE] CACHE_FOLDER MODEL_FOLDER DHT_PREFIX INITIAL_PEER...
+// node --conditions=petals-chat-source bench/our-client.ts [--push auto|always|never] [--speculation off|auto] [--standby off|auto|always] [--draft GGUF_FILE] CACHE_FOLDER MODEL_FOLDER DHT_PREFIX INITIAL_PEER...
 //
 // The swarm engine as a separate program, with the line protocol of python/petals_client.py.
 import { parseArgs } from 'node:util'
@@ -12,6 +12,7 @@ const { values, positionals } = parseArgs({
   options: {
     push: { type: 'string', default: 'auto' },
     speculation: { type: 'string', default: 'off' },
+    standby: { type: 'string', default: 'auto' },
     draft: { type: 'string' },
   },
   allowPositionals: true,
@@ -23,6 +24,7 @@ const config = swarmConfigSchema.parse({
   initialPeers,
   serverToServer: values.push,
   speculation: values.speculation,
+  standby: values.standby,
 })
 await using drafts = values.draft === undefined ? undefined : createDraftEngine(values.draft)
 await using engine = createPetalsEngine(config, {
@@ -52,5 +54,6 @@ await answerLines(async ({ ids, newTokens, maxLength, prewarms = false }) => {
     answer.push(token)
   }
   const timed = clock.done(answer)
-  return { ...timed, drafts: session.drafts?.(), draftModel: await drafts?.measure(ids, answer) }
+  const standbys = session.route?.().hops.map(({ standby }) => standby?.position)
+  return { ...timed, standbys, drafts: session.drafts?.(), draftModel: await drafts?.measure(ids, answer) }
 })

@@ -16,6 +16,8 @@ export interface TimedAnswer {
   readonly firstTokenSeconds: number
   /** The time of all tokens but the first. */
   readonly decodeSeconds: number
+  /** Of a client with standbys: the positions up to which they had followed, by hop. */
+  readonly standbys?: readonly (number | undefined)[] | undefined
   /** Of a client that guesses tokens. */
   readonly drafts?: { readonly accepted: number; readonly rejected: number } | undefined
   /** Of a client with a draft model. */

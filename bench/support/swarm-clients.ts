@@ -29,6 +29,8 @@ export interface ClientOptions {
   readonly push?: 'auto' | 'always' | 'never'
   /** `swarm.speculation` of this client (default: off). */
   readonly speculation?: 'auto' | 'off'
+  /** `swarm.standby` of this client. */
+  readonly standby?: 'off' | 'auto' | 'always'
   /** The GGUF file of its draft model. */
   readonly draft?: string | undefined
 }
@@ -39,14 +41,14 @@ const program = (name: string): string => fileURLToPath(new URL(`../${name}`, im
 type Place = Pick<Swarm, 'modelFolder' | 'dhtPrefix' | 'initialPeers'>
 
 function start(kind: ClientKind, swarm: Place, options: ClientOptions): Promise<LinePeer> {
-  const { cacheFolder, push = 'auto', speculation = 'off', draft } = options
+  const { cacheFolder, push = 'auto', speculation = 'off', standby = 'auto', draft } = options
   const place = [swarm.modelFolder, swarm.dhtPrefix, ...swarm.initialPeers]
   const node = (...args: readonly string[]): Promise<LinePeer> =>
     startLinePeer(process.execPath, ['--conditions=petals-chat-source', ...args])
   switch (kind) {
     case 'Petals Chat':
       return node(
-        ...[program('our-client.ts'), '--push', push, '--speculation', speculation],
+        ...[program('our-client.ts'), '--push', push, '--speculation', speculation, '--standby', standby],
         ...(draft === undefined ? [] : ['--draft', draft]),
         ...[cacheFolder, ...place],
       )
