@@ -2,6 +2,7 @@ import { InvalidRequestError } from '@petals-chat/engine'
 import type { HonoRequest } from 'hono'
 import type { z } from 'zod'
 import { bodyText } from '../../body-text.ts'
+import { describeJsonMistake } from '../../json-mistake.ts'
 import { parseRequestJson } from '../../request-json.ts'
 import { ignoredParameters } from './ignored.ts'
 import { refuseUnsupported, type UnsupportedParameters } from './unsupported.ts'
@@ -88,10 +89,8 @@ function parseJson(source: string): unknown {
     return parseRequestJson(source)
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause
-    // The parser's own message quotes the body, which must not reach the logs.
-    const place = /at position \d+( \(line \d+ column \d+\))?/.exec(String(cause))?.[0]
-    const problem = source.trim() === '' ? 'it is empty' : (place ?? 'it ends too early')
-    throw new InvalidRequestError(`The request body could not be parsed as JSON: ${problem}.`, {
+    const mistake = describeJsonMistake(source, cause)
+    throw new InvalidRequestError(`The request body could not be parsed as JSON: ${mistake}.`, {
       reason: 'invalid_json',
     })
   }

@@ -130,7 +130,8 @@ describe('/api/v1/generate', () => {
     ],
     [{ inputs: ['a'], max_new_tokens: 1 }, 400, /^inputs must be a string/],
     [{ inputs: 'Hello', max_length: 4 }, 400, /^Maximum length exceeded: 5 tokens/],
-    ['{"inputs": ', 400, /is not JSON/],
+    ['{"inputs": ', 400, /is not JSON: it ends too early\.$/],
+    ['{"inputs": "my secret",}', 400, /is not JSON: at position 23 \(line 1 column 24\)\.$/],
     ['[1]', 400, /must be a JSON object/],
     ['null', 400, /must be a JSON object/],
   ])('refuses %o with status %i', async (body, status, message) => {

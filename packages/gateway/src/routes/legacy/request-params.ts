@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import { bodyText } from '../../body-text.ts'
 import { GatewayError } from '../../errors.ts'
+import { describeJsonMistake } from '../../json-mistake.ts'
 import { parseRequestJson } from '../../request-json.ts'
 import type { RawParams } from './python-values.ts'
 
@@ -47,9 +48,7 @@ function parseJson(text: string): unknown {
     return parseRequestJson(text)
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
-    throw new GatewayError('bad_request', `The message is not JSON: ${error.message}.`, {
-      cause: error,
-    })
+    throw new GatewayError('bad_request', `The message is not JSON: ${describeJsonMistake(text, error)}.`)
   }
 }
 
