@@ -187,6 +187,10 @@ describe('parseRequest', () => {
     expect(await messageOf({ n: 1.5 })).toBe(
       "Invalid type for 'n': expected an integer, but got the number 1.5 instead.",
     )
+    const infinite = JSON.stringify(chat).replace('}]', '}], "temperature": 1e999')
+    expect((await faultOf('chat', infinite)).message).toBe(
+      "Invalid type for 'temperature': expected a number, but got one that is too large instead.",
+    )
     expect(await messageOf({ temperature: 300 })).toBe(
       "Invalid 'temperature': expected a decimal <= 100, but got 300 instead.",
     )

@@ -71,12 +71,18 @@ function describe(issue: Issue, param: string | undefined): Omit<RequestFault, '
 
 function mistyped(field: string, expected: string, input: unknown): Omit<RequestFault, 'param'> {
   if (input === undefined) return missing(field)
-  const got =
-    typeof input === 'number' && expected === 'an integer' ? `the number ${input}` : article(typeOf(input))
+  const isNumber = typeof input === 'number' && !Number.isNaN(input)
+  const got = isNumber ? numberInWords(input, expected) : article(typeOf(input))
   return {
     message: `Invalid type for ${field}: expected ${expected}, but got ${got} instead.`,
     reason: 'invalid_type',
   }
+}
+
+/** JSON can write numbers that are too large for this program: `1e999` becomes infinite. */
+function numberInWords(value: number, expected: string): string {
+  if (!Number.isFinite(value)) return 'one that is too large'
+  return expected === 'an integer' ? `the number ${value}` : 'a number'
 }
 
 const missing = (field: string) => ({
