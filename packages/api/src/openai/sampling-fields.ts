@@ -9,7 +9,18 @@ const stopSequence = text.max(1000)
 const maxBiases = 1024
 
 const repetitionPenalty = z.number().min(0.01).max(10).nullish()
-const seed = z.int().nullish()
+
+/**
+ * Clients send seeds of 64 bits, which a number of JavaScript can't hold exactly: those are reduced as the smaller ones are in
+ * the end.
+ */
+const seed = z
+  .preprocess(
+    (value) =>
+      Number.isInteger(value) && !Number.isSafeInteger(value) ? (value as number) % 2 ** 32 : value,
+    z.int(),
+  )
+  .nullish()
 
 export const modelField = z
   .string()

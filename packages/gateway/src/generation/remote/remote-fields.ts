@@ -9,6 +9,7 @@ import type { ChatRequest, CompletionRequest } from '@petals-chat/api'
 import { askedLength } from '../request/limits.ts'
 import { toStop } from '../request/choices.ts'
 import type { Passed } from '../request/parse-request.ts'
+import { isNewSeed } from '../request/sampling.ts'
 
 /** A checked request, with the fields that only the other server knows. */
 export type RemoteRequestOf<Request> = Request & Passed
@@ -91,7 +92,8 @@ export function seedField(
   choice: number,
 ): { readonly seed?: number } {
   const first = seed ?? other
-  return first == null ? {} : { seed: first + choice }
+  if (first == null) return {}
+  return { seed: isNewSeed(first) ? first : first + choice }
 }
 
 /** The answers' greatest length if neither the request nor the configuration sets one. */

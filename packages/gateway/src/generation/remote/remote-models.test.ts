@@ -108,6 +108,12 @@ describe('a request for a model of another server', () => {
     expect(total).toMatchObject({ prompt_tokens: 10, completion_tokens: 6 })
   })
 
+  it('is asked with a seed of 64 bits modulo 2^32, and with one that means a new one as it is', async () => {
+    await post({ messages, n: 2, seed: 2 ** 63 + 2 ** 20 })
+    await post({ messages, n: 2, seed: -1 })
+    expect(big.asked.map(({ fields }) => fields['seed'])).toEqual([2 ** 20, 2 ** 20 + 1, -1, -1])
+  })
+
   it('that has been here before is refused: servers that ask each other in a circle would never end', async () => {
     await post({ messages }, { via: '1.1 proxy' })
     const { via } = big.asked[0]!

@@ -62,8 +62,11 @@ export function samplingOfChoice(sampling: SamplingParams, choice: number): Samp
 /** Values for a new seed per request: -1 in llama-server and vLLM, and -1 as llama.cpp writes it, unsigned. */
 const randomSeeds: readonly number[] = [-1, 2 ** 32 - 1]
 
+/** Reports whether a seed stands for a new one in every request. */
+export const isNewSeed = (seed: number): boolean => randomSeeds.includes(seed)
+
 const toSeed = (seed: number | null | undefined): number | undefined =>
-  seed == null || randomSeeds.includes(seed) ? undefined : within32Bits(seed)
+  seed == null || isNewSeed(seed) ? undefined : within32Bits(seed)
 
 const within32Bits = (seed: number): number => ((seed % 2 ** 32) + 2 ** 32) % 2 ** 32
 
