@@ -191,6 +191,24 @@ describe('a client that takes nothing', () => {
   })
 })
 
+describe('a request of HTTP/1.0', () => {
+  it.each(['127.0.0.1', '::1'])(
+    'needs no host at %s: health checks of load balancers name none',
+    async (host) => {
+      await using test = createTestGateway({ config: { host } })
+      const { port } = await test.listen()
+      const socket = connect(port, host)
+      socket.write('GET /ready HTTP/1.0\r\n\r\n')
+      expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 /)
+    },
+  )
+
+  it('is held to the host that it names', async () => {
+    await using server = await startTestServer()
+    expect(await server.send('GET /ready HTTP/1.0\r\nhost: evil.example\r\n\r\n')).toContain('403 Forbidden')
+  })
+})
+
 describe('hostile requests', () => {
   it.each([
     ['nonsense', 'hello\r\n\r\n', 400],

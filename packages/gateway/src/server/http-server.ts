@@ -12,6 +12,7 @@ import { getRequestListener } from '@hono/node-server'
 import type { GatewayApp } from '../context.ts'
 import { describeError, openAIErrorBody } from '../error-response.ts'
 import { GatewayError } from '../errors.ts'
+import { hostUrl } from '../host-address.ts'
 import { ListenError } from '../listen-error.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import { judgeLateHeads } from './late-heads.ts'
@@ -85,6 +86,7 @@ export function createHttpServer(
     answering.add(incoming.socket)
     outgoing.once('close', () => answering.delete(incoming.socket))
     if (!admits(incoming, outgoing)) return
+    supplyHost(incoming)
     void listener(incoming, outgoing)
   })
   const server = createServer(options, serve)
@@ -107,6 +109,15 @@ export function createHttpServer(
     else refuseUnparsable(error, socket)
   })
   return server
+}
+
+/**
+ * A request of HTTP/1.0 need not name its host, and health checks of load balancers don't: then it is for the address that it
+ * came to. Browsers always name it, so this opens nothing to their pages. A request of HTTP/1.1 without it is refused.
+ */
+function supplyHost({ httpVersion, headers, socket: { localAddress, localPort } }: IncomingMessage): void {
+  if (httpVersion !== '1.0' || headers.host || localAddress === undefined) return
+  headers.host = new URL(hostUrl(localAddress, localPort!)).host
 }
 
 /** @throws ListenError that says how to fix the problem. */
