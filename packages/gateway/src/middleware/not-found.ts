@@ -36,11 +36,19 @@ const FOREIGN_PATHS: readonly (readonly [pattern: RegExp, advice: string])[] = [
 /** OpenAI's operations on responses that are not served here, and look like the id of one. */
 const UNSERVED_OPERATION = /^\/v1\/responses\/(compact|input_tokens)$/
 
+/** Paths whose GET writes an answer, so that HEAD is refused there. */
+const WITHOUT_HEAD: readonly string[] = ['/api/v1/generate']
+
 /** Refuses a method that a path does not support: of an operation that is not served, the path itself. */
 export const methodHandler =
   (app: Pick<GatewayApp, 'routes'>) =>
   (c: RequestContext, allowed: readonly string[]): Response =>
-    UNSERVED_OPERATION.test(c.req.path) ? notFoundHandler(app)(c) : handleMethodNotAllowed(c, allowed)
+    UNSERVED_OPERATION.test(c.req.path)
+      ? notFoundHandler(app)(c)
+      : handleMethodNotAllowed(
+          c,
+          allowed.filter((method) => method !== 'HEAD' || !WITHOUT_HEAD.includes(c.req.path)),
+        )
 
 /**
  * Returns a sentence that suggests a path: for a path with `/v1` missing or doubled, in another case, or below a prefix.

@@ -213,6 +213,7 @@ describe('/api/v1/generate', () => {
   it('does not generate if the client asks only for headers', async () => {
     await using test = createTestGateway()
     const response = await test.app.request('/api/v1/generate?inputs=a&max_new_tokens=1', { method: 'HEAD' })
+    expect(response.headers.get('allow')).toBe('GET, POST')
     expect(response.status).toBe(405)
     expect(test.engine.steps).toBe(0)
   })

@@ -1,10 +1,11 @@
 import type { LegacyResponse } from '@petals-chat/api'
 import { InvalidRequestError, type ModelSpec, type SamplingParams, type TokenId } from '@petals-chat/engine'
-import { type Context, Hono } from 'hono'
+import { Hono } from 'hono'
 import type { GatewayContext, GatewayVariables, RouteModule } from '../../context.ts'
 import { GatewayError } from '../../errors.ts'
 import { substituteFor } from '../../generation/answer/fallback.ts'
 import { resolveExactModel, resolveModel } from '../../generation/request/resolve-model.ts'
+import { handleMethodNotAllowed } from '../../middleware/error-handler.ts'
 import { allowedLength, assertFits, generateChunks, promptTokens } from './generate-chunks.ts'
 import { type LengthParams, parseLength, parseSampling } from './generate-params.ts'
 import { type RawParams, textParam } from './python-values.ts'
@@ -19,11 +20,14 @@ export const legacyHttpRoutes: RouteModule = (context) => {
       'Connect to /api/v2/generate by WebSocket, or use /api/v1/generate.',
     )
   })
-  return app.on(['GET', 'POST'], '/api/v1/generate', async (c) => {
-    assertNotHead(c)
+  return app.on([...GENERATE_METHODS], '/api/v1/generate', async (c) => {
+    if (c.req.method === 'HEAD') return handleMethodNotAllowed(c, GENERATE_METHODS)
     return c.json(await generate(context, await readParams(c), c.var))
   })
 }
+
+/** Without HEAD: a request for the headers alone must not keep a model busy. */
+const GENERATE_METHODS: readonly string[] = ['GET', 'POST']
 
 interface Prompt {
   readonly inputs: string | undefined
@@ -107,9 +111,4 @@ function limitLength(requested: LengthParams, promptLength: number, allowed: num
 
 function sessionLength({ maxLength = 0, maxNewTokens }: LengthParams, promptLength: number): number {
   return maxNewTokens === undefined ? maxLength : promptLength + maxNewTokens
-}
-
-/** A request for the headers alone must not keep a model busy. */
-function assertNotHead(c: Context): void {
-  if (c.req.method === 'HEAD') throw new GatewayError('method_not_allowed', 'Use GET or POST to generate.')
 }
