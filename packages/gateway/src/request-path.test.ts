@@ -15,6 +15,9 @@ describe('routedPath', () => {
     ['/v1/models/a%2Fb', '/v1/models/a%2Fb'],
     ['/v1/', '/v1'],
     ['/v11//x/', '/v11//x/'],
+    ['/health/', '/health'],
+    ['//metrics//', '/metrics'],
+    ['/healthy/', '/healthy/'],
     ['/assets//x.js', '/assets//x.js'],
     ['/', '/'],
   ])('takes %s for %s', (path, routed) => expect(routedPath(path, '/')).toBe(routed))
@@ -53,6 +56,16 @@ describe('paths', () => {
     ])
       expect([path, (await statusOf(port, path))[0]]).toEqual([path, 200])
     expect((await statusOf(port, '//api/v1/models/'))[0]).toBe(200)
+    for (const path of ['/healthz/', '/health/', '/ready/', '//metrics'])
+      expect([path, (await statusOf(port, path))[0]]).toEqual([path, 200])
+  })
+
+  it('lead from /docs/ to /docs, where the page’s relative addresses begin', async () => {
+    await using test = createTestGateway()
+    const { url } = await test.listen()
+    const response = await fetch(`${url}/docs/`, { redirect: 'manual' })
+    expect(response.status).toBe(308)
+    expect(response.headers.get('location')).toBe('../docs')
   })
 
   it('can’t be written so that the rules for pages of other origins don’t hold', async () => {

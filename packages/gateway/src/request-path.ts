@@ -19,14 +19,17 @@ export const isAnthropicRequest = (path: string, header: (name: string) => strin
   /^\/v1\/messages(\/|$)/.test(path) ||
   (/^\/v1\/models(\/|$)/.test(path) && header('anthropic-version') !== undefined)
 
+/** Paths of the operator, which health checks and scrapers are often given with a slash at the end. */
+const OPERATOR_PATH = /^\/+(healthz|health|readyz|ready|metrics)\/*$/
+
 /**
  * Returns the path that a request is routed by, and that all policies check: without the prefix under which a proxy
- * publishes the server. On the APIs, extra slashes are removed, since base URLs of clients end with a slash or without
- * one. `%2F` stays, because it is a part of a name.
+ * publishes the server. On the APIs and the operator's paths, extra slashes are removed, since base URLs of clients end with a
+ * slash or without one. `%2F` stays, because it is a part of a name.
  */
 export function routedPath(path: string, basePath: string): string {
   const own = withoutBase(path, basePath)
-  if (!isApiPath(own.replace(/^\/+/, '/'))) return own
+  if (!isApiPath(own.replace(/^\/+/, '/')) && !OPERATOR_PATH.test(own)) return own
   const single = own.replace(/\/{2,}/g, '/')
   return single.endsWith('/') ? single.slice(0, -1) : single
 }
