@@ -1,3 +1,4 @@
+import { homedir } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { checkLoaded } from '../doctor/config-check.ts'
 import { temporaryFolder } from '../testing/temporary-folder.ts'
@@ -62,6 +63,8 @@ describe('serve', () => {
     expect((await check({}, {}, variable)).problems).toEqual([
       'PETALS_CHAT_MODEL: there is no file or folder ./nowhere.',
     ])
+    const { problems } = await check({ model: ['~/no such folder/typo.gguf'] })
+    expect(problems).toEqual([`--model: there is no file or folder ${homedir()}/no such folder/typo.gguf.`])
     expect((await check({ model: ['./here.gguf'] }, { 'here.gguf': '' })).problems).toEqual([])
     expect((await check({ model: ['hf:owner/repo:Q4_K_M'] })).problems).toEqual([])
   })

@@ -1,6 +1,8 @@
 import { accessSync, constants } from 'node:fs'
+import { homedir } from 'node:os'
 import path from 'node:path'
 import { mayAskForCredentials, openBindProblem } from '@petals-chat/gateway/config'
+import { expandHome } from '@petals-chat/hub/config'
 import { formatModelSource, singleSources, type ModelSource } from '@petals-chat/engine'
 import type { LoadedConfig } from './load.ts'
 import { ConfigError, type ConfigProblem } from './problem.ts'
@@ -57,7 +59,7 @@ export function warnOfMissingFiles({
 function missingFile(source: ModelSource, baseFolder: string, yet: string): string | undefined {
   const singles = singleSources(source)
   const files = singles.flatMap((single) =>
-    single.type === 'local' && !single.path.startsWith('~') ? [path.resolve(baseFolder, single.path)] : [],
+    single.type === 'local' ? [path.resolve(baseFolder, expandHome(single.path, homedir()))] : [],
   )
   const problems = files.map((file) => problemOfFile(file, yet))
   return files.length === singles.length && !problems.includes(undefined) ? problems[0] : undefined
