@@ -109,8 +109,8 @@ export class ConfigDraft implements DescribeOptions {
       ...findSwarmOverrides(data.swarm, environment),
       ...findAccessOverrides(data.server, environment),
       ...findOverrides(flags, environment, () => this.schema),
-      // A section that is not a mapping is kept, so that the schema refuses it.
-    ].filter(({ path }) => isRecord(valueAt(data, path.slice(0, -1)) ?? {}))
+      // A section, or a part of it, that is not a mapping is kept, so that the schema refuses it.
+    ].filter(({ path }) => path.every((_, depth) => isRecord(valueAt(data, path.slice(0, depth)) ?? {})))
     for (const override of overrides) this.#overrides.set(formatKeyPath(override.path), override)
     return overrides.reduce((result, { path, value }) => withValue(result, path, value), data)
   }
