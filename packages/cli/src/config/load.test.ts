@@ -168,6 +168,9 @@ describe('loadConfig', () => {
   it('treats sections that are empty, or only have comments, as absent', async () => {
     expect(await mistakes('server:\n  cors:\n    # legacy: ["*"]\nmodels:\n# - id: a\n')).toEqual([])
     expect(await mistakes('')).toEqual([])
+    expect(await mistakes('models: []')).toEqual([
+      expect.stringContaining('models: an empty list is not allowed; it must be a list that is not empty'),
+    ])
     expect(await mistakes('server: { port: }')).toEqual([
       'petals-chat.yaml:1:17: server.port: an empty value is not allowed; it must be a whole number from 0 to 65535.',
     ])
@@ -180,6 +183,9 @@ describe('loadConfig', () => {
     expect(await mistakes('server: 5', { flags: { port: '1' } })).toEqual([
       expect.stringMatching(/^petals-chat\.yaml:1:9: server: 5 is not allowed; it must be a mapping/),
     ])
+    for (const yaml of ['server: 5', 'server:\n  - host: 0.0.0.0', 'server: { access: off }'])
+      for (const options of [{ environment: { XDG_DATA_HOME: '/data' } }, { flags: { keys: 'off' } }])
+        expect(await mistakes(yaml, options)).toEqual([expect.stringContaining('it must be a mapping')])
   })
 
   it('reads a file of the first version as it was meant, and names each key of a newer one with its line', async () => {

@@ -23,6 +23,8 @@ describe('describeAllowed', () => {
     [z.enum(['a', 'b']), 'one of: a, b'],
     [z.union([z.literal('auto'), z.int().min(1)]), "'auto', or a whole number, at least 1"],
     [z.array(z.url()), 'a list; each entry: a URL such as https://example.org/page'],
+    [z.array(z.boolean()).min(1), 'a list that is not empty; each entry: true or false'],
+    [z.array(z.boolean()).min(2), 'a list of at least 2 entries; each entry: true or false'],
     [z.strictObject({ x: z.int(), y: z.int() }), 'a mapping with keys among: x, y'],
     [z.record(z.string(), z.boolean()), 'a mapping of names; each value: true or false'],
   ])('%#: %s', (schema, words) => {

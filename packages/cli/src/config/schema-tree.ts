@@ -13,6 +13,7 @@ export interface SchemaNode {
   readonly required?: readonly string[]
   readonly additionalProperties?: boolean | SchemaNode
   readonly items?: SchemaNode
+  readonly minItems?: number
   readonly minimum?: number
   readonly maximum?: number
   readonly exclusiveMinimum?: number
@@ -118,12 +119,18 @@ function describeType(type: string, node: SchemaNode): string {
     case 'string':
       return describeText(node)
     case 'array':
-      return node.items === undefined ? 'a list' : `a list; each entry: ${describeAllowed(node.items)}`
+      return describeList(node)
     case 'object':
       return describeMapping(node)
     default:
       return 'any value'
   }
+}
+
+function describeList({ minItems = 0, items }: SchemaNode): string {
+  const list = minItems > 1 ? `a list of at least ${minItems} entries` : 'a list'
+  const kind = minItems === 1 ? `${list} that is not empty` : list
+  return items === undefined ? kind : `${kind}; each entry: ${describeAllowed(items)}`
 }
 
 function describeText(node: SchemaNode): string {

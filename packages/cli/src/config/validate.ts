@@ -116,7 +116,7 @@ const shownLength = 60
 
 function describeValue(value: unknown): string {
   if (value === null) return 'an empty value'
-  if (Array.isArray(value)) return 'a list'
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
   if (typeof value === 'object') return 'a mapping'
   if (typeof value === 'string')
     return `'${value.length > shownLength ? `${value.slice(0, shownLength)}…` : value}'`
