@@ -32,6 +32,11 @@ describe('listening', () => {
     await expect(test.listen()).rejects.toThrow('this machine has no such address')
   })
 
+  it.runIf(process.platform === 'linux')('says what an address of one link needs', async () => {
+    await using test = createTestGateway({ config: { host: 'fe80::1', insecurePublic: true } })
+    await expect(test.listen()).rejects.toThrow('needs the name of its interface')
+  })
+
   it.each(['0.0.0.0', '::', '192.168.1.5', 'example.org'])(
     'refuses the public address %s without keys, unless told',
     async (host) => {

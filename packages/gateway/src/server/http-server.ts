@@ -152,6 +152,11 @@ function listenError(error: unknown, host: string, port: number): unknown {
         `Can't listen on ${where}: this machine has no such address. Set server.host to an address of this machine, for example 127.0.0.1.`,
         { cause: error },
       )
+    case 'EINVAL':
+      return new ListenError(
+        `Can't listen on ${where}: an address of one link needs the name of its interface. Write it as in fe80::1%eth0.`,
+        { cause: error },
+      )
     default:
       return error
   }
