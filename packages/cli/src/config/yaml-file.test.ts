@@ -36,6 +36,12 @@ describe('parseYaml', () => {
     expect(problems('a: *nowhere\n')).toEqual([expect.stringContaining('f:1:')])
   })
 
+  it('says how to write a path of Windows, once for each text', () => {
+    expect(problems(String.raw`a: "C:\models\my.gguf"${'\n'}b: 'C:\models\my.gguf'${'\n'}`)).toEqual([
+      String.raw`f:1:7: not valid YAML: in double quotes, '\' begins a special character. Use single quotes, as in 'C:\models\a.gguf'.`,
+    ])
+  })
+
   it('limits the expansion of aliases', () => {
     const bomb = ['a: &a [x,x,x,x,x,x,x,x,x,x]', ...'bcdefg'].map((line, index) => {
       const previous = 'abcdefg'[index - 1]!

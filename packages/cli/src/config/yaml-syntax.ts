@@ -87,6 +87,8 @@ export function describeSyntaxError(error: YAMLError, { doc, place }: ParsedText
     }
     case 'BLOCK_AS_IMPLICIT_KEY':
       return `not valid YAML: a second ': ' in one line. Put the value in quotes, or start a new line.`
+    case 'BAD_DQ_ESCAPE':
+      return `not valid YAML: in double quotes, '\\' begins a special character. Use single quotes, as in 'C:\\models\\a.gguf'.`
     case 'MULTIPLE_DOCS':
       return `a second document ('---') begins here. One file holds one configuration.`
     default:
