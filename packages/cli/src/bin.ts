@@ -4,9 +4,9 @@ import { runProgram } from './program.ts'
 import { steadyStream } from './terminal/steady-stream.ts'
 import { Terminal } from './terminal/terminal.ts'
 
-let isOutputLost = false
+let lost: NodeJS.ErrnoException | undefined
 const terminal = new Terminal({
-  stdout: steadyStream(process.stdout, { onLost: () => (isOutputLost = true) }),
+  stdout: steadyStream(process.stdout, { onLost: (error) => (lost ??= error) }),
   stderr: steadyStream(process.stderr),
 })
 const args = process.argv.slice(2)
@@ -35,5 +35,7 @@ const exitCode = await runProgram(args, {
   environment: process.env,
   workingDirectory: process.cwd(),
 }).catch(fail)
+if (lost !== undefined)
+  terminal.note(`petals-chat: a part of the output could not be written: ${lost.message}.`)
 // An incompletely written result is not a success.
-process.exitCode = isOutputLost ? exitCode || exitCodes.failure : exitCode
+process.exitCode = lost === undefined ? exitCode : exitCode || exitCodes.failure

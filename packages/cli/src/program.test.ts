@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { open } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { settings } from './config/settings.ts'
@@ -16,7 +17,7 @@ interface Result {
 /** Runs the command as a user does, in its own process. */
 function run(
   args: readonly string[],
-  { cwd, env = {} }: { cwd?: string; env?: Record<string, string> } = {},
+  { cwd, env = {}, stdout: fd }: { cwd?: string; env?: Record<string, string>; stdout?: number } = {},
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
     const inherited = Object.entries(process.env).filter(
@@ -25,12 +26,12 @@ function run(
     const child = spawn(process.execPath, ['--conditions=petals-chat-source', bin, ...args], {
       cwd,
       env: { ...Object.fromEntries(inherited), ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', fd ?? 'pipe', 'pipe'],
     })
     let stdout = ''
     let stderr = ''
-    child.stdout.on('data', (chunk) => (stdout += String(chunk)))
-    child.stderr.on('data', (chunk) => (stderr += String(chunk)))
+    child.stdout?.on('data', (chunk) => (stdout += String(chunk)))
+    child.stderr!.on('data', (chunk) => (stderr += String(chunk)))
     child.once('error', reject)
     child.once('close', (code) => resolve({ code, stdout, stderr }))
   })
@@ -60,6 +61,13 @@ describe('petals-chat', () => {
 
   it('prints its version', async () => {
     expect(await run(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
+  })
+
+  it.runIf(process.platform === 'linux')('says why its output could not be written', async () => {
+    await using full = await open('/dev/full', 'w')
+    const { code, stderr } = await run(['config', 'print'], { stdout: full.fd })
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^petals-chat: a part of the output could not be written: ENOSPC/)
   })
 
   it.each([
