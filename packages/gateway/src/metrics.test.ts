@@ -1,4 +1,5 @@
-import { expect, it } from 'vitest'
+import perfHooks from 'node:perf_hooks'
+import { expect, it, vi } from 'vitest'
 import { createPrometheusMetrics } from './metrics.ts'
 
 it('renders counters, gauges and histograms with their labels', async () => {
@@ -15,14 +16,35 @@ it('renders counters, gauges and histograms with their labels', async () => {
   expect(body).toContain('test_seconds_bucket{le="1"} 0\ntest_seconds_bucket{le="2"} 1\n')
 })
 
-it('tells of the process', async () => {
+const valueOf = (body: string, name: string): number =>
+  Number(new RegExp(`^${name} (.+)$`, 'm').exec(body)?.[1])
+
+it('tells of the process, from its start, at the first reading', async () => {
+  const { user, system } = process.cpuUsage()
   const { body } = await createPrometheusMetrics().render()
-  for (const name of [
-    'process_cpu_seconds_total',
-    'process_resident_memory_bytes',
-    'nodejs_eventloop_lag_seconds',
-  ]) {
-    expect(body).toContain(`# TYPE ${name} `)
+  expect(valueOf(body, 'process_cpu_user_seconds_total')).toBeGreaterThanOrEqual(user / 1e6)
+  expect(valueOf(body, 'process_cpu_system_seconds_total')).toBeGreaterThanOrEqual(system / 1e6)
+  expect(valueOf(body, 'process_cpu_seconds_total')).toBeGreaterThanOrEqual((user + system) / 1e6)
+  expect(valueOf(body, 'process_resident_memory_bytes')).toBeGreaterThan(0)
+  for (const name of ['min', 'mean', 'p99']) {
+    const lag = valueOf(body, `nodejs_eventloop_lag_${name}_seconds`)
+    expect(lag).toBeGreaterThan(0)
+    // What a histogram without a measurement says is 292 years.
+    expect(lag).toBeLessThan(3600)
+  }
+})
+
+it('wakes the process to measure its event loop only once the metrics are read, and then once', async () => {
+  const measure = vi.spyOn(perfHooks, 'monitorEventLoopDelay')
+  try {
+    const metrics = createPrometheusMetrics()
+    metrics.counter({ name: 'test_total', help: 'A counter.' }).add(1)
+    expect(measure).not.toHaveBeenCalled()
+    await Promise.all([metrics.render(), metrics.render()])
+    await metrics.render()
+    expect(measure).toHaveBeenCalledOnce()
+  } finally {
+    measure.mockRestore()
   }
 })
 
