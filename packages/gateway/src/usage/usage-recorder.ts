@@ -39,6 +39,8 @@ export class UsageRecorder implements AsyncDisposable {
   readonly #count: ReturnType<typeof createUsageMetrics>
   /** Without a store: everything. Otherwise what is not yet written. */
   readonly #unwritten = new Map<string, UsageEntry>()
+  /** The day on which old days were dropped last. */
+  #day: string | undefined
   #timer: NodeJS.Timeout | undefined
   #isFailing = false
 
@@ -52,7 +54,7 @@ export class UsageRecorder implements AsyncDisposable {
     const day = dayOf(Date.now())
     const key = JSON.stringify([day, caller, model])
     this.#unwritten.set(key, { day, caller, model, ...sumOf(this.#unwritten.get(key) ?? nothing, use) })
-    if (this.#options.store === undefined) this.#dropOldDays()
+    if (this.#options.store === undefined) this.#dropOldDays(day)
     else this.#writeSoon()
   }
 
@@ -96,7 +98,10 @@ export class UsageRecorder implements AsyncDisposable {
     this.#timer ??= setTimeout(() => this.write(), waitMs).unref()
   }
 
-  #dropOldDays(): void {
+  /** Once a day: to write the name of another day takes long. */
+  #dropOldDays(today: string): void {
+    if (today === this.#day) return
+    this.#day = today
     const oldest = dayOf(Date.now() - DAYS_IN_MEMORY * DAY_MS)
     for (const [key, { day }] of this.#unwritten) {
       if (day >= oldest) return

@@ -115,12 +115,10 @@ class FrameSource implements TextSource {
  * readers that split at them would find fields and events in the text of an answer. In JSON the escaped text is the same.
  */
 const sendFrame = (sink: TextSink, frame: string): boolean =>
-  sink.send(
-    frame.replace(
-      /[\u0085\u2028\u2029]/g,
-      (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`,
-    ),
-  )
+  sink.send(/[\u0085\u2028\u2029]/.test(frame) ? withoutForeignLineEnds(frame) : frame)
+
+const withoutForeignLineEnds = (frame: string): string =>
+  frame.replace(/[\u0085\u2028\u2029]/g, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
 /** Resolves when the promise has settled or the time is over; rejects if the promise rejects in time. */
 export async function settledWithin(promise: Promise<unknown>, ms: number): Promise<void> {

@@ -20,7 +20,8 @@ export async function* answerFrames<Job extends AnswerJob<Types>, Types extends 
       yield* writer.wait(event)
       continue
     }
-    yield* choices.frames(event, writer)
+    // `yield*` would make an asynchronous iterator of it, with more promises for each frame.
+    for (const frame of choices.frames(event, writer)) yield frame
     if (event.type === 'delta') continue
     const own = new CostTotal()
     own.add(event.cost, true)
