@@ -1,6 +1,7 @@
 import {
   createModelRegistry,
   silentLogger,
+  EngineError,
   silentMetrics,
   type Logger,
   type Metrics,
@@ -20,7 +21,9 @@ import { version } from './version.ts'
 export interface RuntimeOptions {
   readonly terminal: Terminal
   readonly metrics?: Metrics
-  /** Log only warnings and errors, unless the user has set a level. */
+  /**
+   * Log only warnings and errors, unless the user has set a level, and not why a model can't be loaded: the command reports it.
+   */
   readonly quiet?: boolean
   /** Provide `swarm` even if no model belongs to a swarm. */
   readonly withSwarm?: boolean
@@ -47,8 +50,8 @@ export async function createRuntime(loaded: LoadedConfig, options: RuntimeOption
   const store = createStore(loaded, logger)
   const engines = await createEngines({ config, baseFolder, store, logger, metrics }, { withSwarm })
   // On a terminal, the progress bar and the list of models show the same more clearly.
-  const registryLogger =
-    terminal.isInteractive && config.log.level !== 'debug' ? onlyWarnings(logger) : logger
+  const isTerse = config.log.level !== 'debug' && (terminal.isInteractive || options.quiet === true)
+  const registryLogger = isTerse ? onlyWarnings(logger, options.quiet) : logger
   const registry = createModelRegistry({
     models: engines.models,
     logger: registryLogger,
@@ -94,9 +97,12 @@ async function createConfiguredLogger(
   return logger
 }
 
-const onlyWarnings = (logger: Logger): Logger => ({
+/** `isReported`: errors in words for users are reported elsewhere; all others have details that only the log shows. */
+const onlyWarnings = (logger: Logger, isReported = false): Logger => ({
   ...silentLogger,
   warn: (fields, message) => logger.warn(fields, message),
-  error: (fields, message) => logger.error(fields, message),
-  child: (bindings) => onlyWarnings(logger.child(bindings)),
+  error(fields, message) {
+    if (!isReported || !(fields.err instanceof EngineError)) logger.error(fields, message)
+  },
+  child: (bindings) => onlyWarnings(logger.child(bindings), isReported),
 })

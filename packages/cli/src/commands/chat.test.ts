@@ -7,6 +7,16 @@ import { recordingTerminal } from '../testing/recording-terminal.ts'
 import { temporaryFolder } from '../testing/temporary-folder.ts'
 import { chat } from './chat.ts'
 
+it('reports once why the model can’t be loaded', async () => {
+  await using folder = await temporaryFolder()
+  await folder.write('page.gguf', '<html>')
+  const { terminal, stderr } = recordingTerminal()
+  const flags = { model: ['./page.gguf'] }
+  const place = { terminal, environment: {}, workingDirectory: folder.path, flags }
+  await expect(chat(place, ['Hello'])).rejects.toThrow('this is not a GGUF file')
+  expect(stderr()).not.toContain('this is not a GGUF file')
+})
+
 it('asks the first of all models that another server lists', async () => {
   const asked: unknown[] = []
   await using server = createServer((request, response) => {

@@ -31,6 +31,12 @@ describe('createLogger', () => {
     expect(stderr()).toContain('it failed')
     expect(stderr()).toContain('the reason (its cause)')
     expect(stderr()).not.toMatch(/\n\s+at /)
+    const again = await log({}, true)
+    again.logger.error(
+      { err: new Error('no file: ENOENT', { cause: new Error('ENOENT') }) },
+      'no file: ENOENT',
+    )
+    expect(again.stderr()).toMatch(/ERROR: no file: ENOENT\n$/)
   })
 
   it('keeps the stack in JSON and at debug', async () => {
@@ -103,6 +109,7 @@ describe('a line for people', () => {
     )
     expect(formatRecord({ msg: 'it failed', err: 'the reason' })).toBe('it failed: the reason')
     expect(formatRecord({ msg: 'the reason', err: 'the reason' })).toBe('the reason')
+    expect(formatRecord({ msg: 'the reason', err: 'the reason (its cause)' })).toBe('the reason (its cause)')
     expect(formatRecord({ msg: 'ready', tokens: 3 })).toBe('ready')
     expect(formatRecord({ msg: 'route found', route: '0:6 via …abc' })).toBe('route found: 0:6 via …abc')
   })

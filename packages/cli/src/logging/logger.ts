@@ -62,15 +62,18 @@ export function formatRecord(record: Readonly<Record<string, unknown>>): string 
     return `${String(method)} ${String(path)}: ${String(status)}, ${String(ms)} ms${gone}`
   }
   if (typeof route === 'string') return `${String(msg)}: ${route}`
-  const isInMessage = typeof err !== 'string' || String(msg).includes(err)
-  return isInMessage ? String(msg) : `${String(msg)}: ${err}`
+  const text = String(msg)
+  if (typeof err !== 'string' || text.includes(err)) return text
+  // A failure whose message is that of its error, which may name its cause, too.
+  return err.startsWith(text) ? err : `${text}: ${err}`
 }
 
 /** A user at a terminal wants to know what happened; stack traces are for `--log-level debug`. */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   const { cause } = error
-  return cause instanceof Error ? `${error.message} (${cause.message})` : error.message
+  const isToldCause = !(cause instanceof Error) || error.message.includes(cause.message)
+  return isToldCause ? error.message : `${error.message} (${cause.message})`
 }
 
 /**
