@@ -50,7 +50,7 @@ const toolResultBlock = z.strictObject({
   tool_use_id: z.string().min(1).max(256),
   content: z
     .union([text, z.array(z.discriminatedUnion('type', readable, { error: refusesBlock }))])
-    .optional()
+    .nullish()
     .describe('A text, or blocks of text.'),
   is_error: z.boolean().nullish().describe('The model reads “Error: ” before the text.'),
   toolset_name: ignored('The group of the tool.'),
@@ -101,7 +101,7 @@ const systemMessage = z.strictObject({ role: z.literal('system'), content: syste
 export const messageParamSchema = z.discriminatedUnion('role', [userMessage, assistantMessage, systemMessage])
 
 export const systemField = systemContent
-  .optional()
+  .nullish()
   .describe('The system prompt, as a text or as blocks of text.')
 
 export type MessageParam = z.output<typeof messageParamSchema>

@@ -31,6 +31,69 @@ describe('/openapi.json', () => {
   })
 })
 
+interface BodySchema {
+  readonly $ref?: string
+  readonly type?: string | readonly string[]
+  readonly required?: readonly string[]
+  readonly properties?: Readonly<Record<string, BodySchema>>
+  readonly items?: BodySchema
+  readonly anyOf?: readonly BodySchema[]
+  readonly oneOf?: readonly BodySchema[]
+}
+
+/** Finds the fields of bodies that may be left out, and may not be null. */
+class NullSearch {
+  readonly #schemas: Readonly<Record<string, BodySchema>>
+  readonly #seen = new Set<BodySchema>()
+
+  constructor(schemas: Readonly<Record<string, BodySchema>>) {
+    this.#schemas = schemas
+  }
+
+  *fieldsOf(schema: BodySchema, path: string): Generator<string> {
+    const resolved = this.#resolve(schema)
+    if (this.#seen.has(resolved)) return
+    this.#seen.add(resolved)
+    const { properties = {}, required = [], items, anyOf = [], oneOf = [] } = resolved
+    for (const [name, field] of Object.entries(properties)) {
+      if (!required.includes(name) && !this.#isNullable(field)) yield `${path}.${name}`
+      yield* this.fieldsOf(field, `${path}.${name}`)
+    }
+    for (const option of [...anyOf, ...oneOf, ...(items === undefined ? [] : [items])])
+      yield* this.fieldsOf(option, path)
+  }
+
+  #isNullable(field: BodySchema): boolean {
+    const { type, anyOf = [], oneOf = [], ...rest } = this.#resolve(field)
+    const options = [...anyOf, ...oneOf]
+    const isAny = type === undefined && options.length === 0 && !('enum' in rest) && !('const' in rest)
+    return isAny || [type].flat().includes('null') || options.some((option) => this.#isNullable(option))
+  }
+
+  #resolve(schema: BodySchema): BodySchema {
+    return schema.$ref === undefined ? schema : this.#schemas[schema.$ref.split('/').at(-1)!]!
+  }
+}
+
+interface BodyOperation {
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: BodySchema }>> }
+}
+
+it('lets clients of every API send null for a field that they may leave out', async () => {
+  const { paths, components } = await documentOf()
+  const search = new NullSearch(components.schemas)
+  // Those of this server alone, and the original API, whose fields are of no type.
+  const own = /^\/(v1\/keys|v1\/session|api\/tools|api\/v1)\b/
+  const bodies = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.values(operations as Readonly<Record<string, BodyOperation>>).flatMap(({ requestBody }) =>
+      Object.values(requestBody?.content ?? {}).map(({ schema }) => ({ path, schema })),
+    ),
+  )
+  const others = bodies.filter(({ path }) => !own.test(path))
+  expect(others.flatMap(({ path, schema }) => [...search.fieldsOf(schema, path)])).toEqual([])
+  expect(others.length).toBeGreaterThan(15)
+})
+
 describe('behind a prefix', () => {
   it('the document and the examples contain the prefix, whether the proxy strips it or not', async () => {
     await using app = createTestApp({ config: { basePath: '/chat' } })

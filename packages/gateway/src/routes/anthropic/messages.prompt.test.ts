@@ -36,6 +36,21 @@ describe('the prompt of a message', () => {
     expect(prompt).not.toContain('Secret')
   })
 
+  it('is the same with null for what may be left out', async () => {
+    const call = { role: 'assistant', content: [{ type: 'tool_use', id: 'a', name: 'weather', input: {} }] }
+    const promptWith = (fields: object, system: object) =>
+      promptOf({
+        tools,
+        ...system,
+        messages: [
+          ...messages,
+          call,
+          { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'a', ...fields }] },
+        ],
+      })
+    expect(await promptWith({ content: null }, { system: null })).toBe(await promptWith({}, {}))
+  })
+
   it('has the results of tools before the words that came with them, and says which failed', async () => {
     const prompt = await promptOf({
       tools,

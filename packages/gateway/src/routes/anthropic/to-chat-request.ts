@@ -18,7 +18,7 @@ export function toChatRequest(request: AnyRequest): ChatRequest {
   const format = output?.format ?? request.output_format
   return {
     model: request.model,
-    messages: [...(system === undefined ? [] : [systemMessage(system)]), ...messages.flatMap(toMessages)],
+    messages: [...(system == null ? [] : [systemMessage(system)]), ...messages.flatMap(toMessages)],
     max_tokens: request.max_tokens,
     temperature: request.temperature,
     top_p: request.top_p,
@@ -72,12 +72,8 @@ function userMessages(blocks: Blocks<'user'>): readonly RequestMessage[] {
   return [...results.map(resultMessage), ...said]
 }
 
-function resultMessage({
-  tool_use_id: id,
-  content = '',
-  is_error: isError,
-}: ToolResultBlock): RequestMessage {
-  const text = typeof content === 'string' ? content : content.map(blockText).join('\n')
+function resultMessage({ tool_use_id: id, content, is_error: isError }: ToolResultBlock): RequestMessage {
+  const text = typeof content === 'string' ? content : (content ?? []).map(blockText).join('\n')
   return { role: 'tool', tool_call_id: id, content: isError ? `Error: ${text}` : text }
 }
 
