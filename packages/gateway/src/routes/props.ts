@@ -10,7 +10,8 @@ import { usualSampling } from './usual-sampling.ts'
 export const propsRoutes: RouteModule = (context) =>
   new Hono<{ Variables: GatewayVariables }>().get('/props', (c) => {
     const registry = modelsFor(context.registry, c.var.caller)
-    const name = c.req.query('model') ?? registry.list()[0]?.id ?? 'default'
+    // An empty name is none, as in every other request.
+    const name = c.req.query('model') || (registry.list()[0]?.id ?? 'default')
     const spec = findModel({ registry }, name)
     return c.json(describe(context, spec, context.registry.peek(spec.id)))
   })

@@ -110,6 +110,7 @@ describe('the paths of llama-server and vLLM', () => {
     await app.post('/tokenize', { model: 'test', prompt: 'x' })
     expect(await props()).toMatchObject({ default_generation_settings: { n_ctx: 2048 }, bos_token: '<s>' })
     expect((await props('?model=two')).model_alias).toBe('two')
+    expect((await props('?model=')).model_alias).toBe(before.model_alias)
     expect((await app.get('/props?model=nothing')).status).toBe(404)
   })
 
