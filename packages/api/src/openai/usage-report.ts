@@ -3,7 +3,7 @@ import type { Immutable } from '../immutable.ts'
 import { json, type Operation } from '../operation.ts'
 import { openaiOperation } from './openai-operation.ts'
 
-const day = z.iso.date()
+const day = z.iso.date('it must be a day such as 2026-11-30')
 
 /** What was used, in numbers. */
 const usedFields = {
