@@ -102,7 +102,8 @@ const onlyWarnings = (logger: Logger, isReported = false): Logger => ({
   ...silentLogger,
   warn: (fields, message) => logger.warn(fields, message),
   error(fields, message) {
-    if (!isReported || !(fields.err instanceof EngineError)) logger.error(fields, message)
+    const { err } = fields as { readonly err?: unknown }
+    if (!isReported || !(err instanceof EngineError)) logger.error(fields, message)
   },
   child: (bindings) => onlyWarnings(logger.child(bindings), isReported),
 })
