@@ -80,10 +80,12 @@ export function createHttpServer(
     overrideGlobalObjects: false,
     errorHandler: malformedRequestResponse,
   })
-  const answering = new WeakSet<Socket>()
+  const answering = new WeakMap<Socket, ServerResponse>()
   const served = new WeakMap<Socket, number>()
+  /** Connections of which nothing further can be read: they end with the answer that is being written. */
+  const ending = new WeakSet<Socket>()
   const serve = oneAtATime((incoming, outgoing) => {
-    answering.add(incoming.socket)
+    answering.set(incoming.socket, outgoing)
     outgoing.once('close', () => answering.delete(incoming.socket))
     if (!admits(incoming, outgoing)) return
     supplyHost(incoming)
@@ -103,9 +105,15 @@ export function createHttpServer(
     graceMs: timeouts.headersTimeout,
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    // An error response must not be written into the middle of another answer.
-    if (answering.has(socket as Socket)) socket.destroy()
-    else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') judgeLateHead(socket as Socket)
+    const answer = answering.get(socket as Socket)
+    // Whatever else comes is the same fault again.
+    if (ending.has(socket as Socket)) return
+    // An error response must not be written into the middle of another answer. That one is still of use: a client that counts
+    // characters for bytes sends the end of its body as if it were a request, and learns from the answer that the body was cut.
+    if (answer !== undefined) {
+      ending.add(socket as Socket)
+      answer.once('close', () => (socket as Socket).destroySoon())
+    } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') judgeLateHead(socket as Socket)
     else refuseUnparsable(error, socket)
   })
   return server
