@@ -50,7 +50,7 @@ for (const [i, kind] of others.entries()) {
 }
 
 const { logger, checks } = checkLogger()
-const alarms = () => checks.filter(({ alike }) => !alike)
+const alarms = () => checks.filter(({ likeness }) => likeness === 'different')
 const wanted = Number(values.tokens)
 let tokens = 0
 {
@@ -69,6 +69,7 @@ console.log({
   tokens,
   checks: checks.length,
   checked,
+  doubts: checks.filter(({ likeness }) => likeness === 'doubtful').length,
   alarms: alarms().length,
 })
 for (const aspect of aspects) {

@@ -194,7 +194,7 @@ describe('spot checks', () => {
     await using engine = await open({ allowedServers }, { logger, checks })
     await answerUntil(engine, texts, 120, (tokens) => tokens >= 2000 || checks.length >= 2)
     expect(checks.length).toBeGreaterThanOrEqual(2)
-    for (const check of checks) expect(check).toMatchObject({ alike: true })
+    for (const check of checks) expect(check).toMatchObject({ likeness: 'alike' })
     const typical = Math.max(...checks.map((check) => check.typical))
     console.log(`${checks.length} checks, of the median token at most ${typical.toExponential(1)} apart`)
     expect(typical).toBeLessThan(most)

@@ -1,5 +1,6 @@
 import { greedy, type Logger, type Session, type TokenId } from '@petals-chat/engine'
 import type { Difference } from '../../packages/petals/src/audit/difference.ts'
+import type { Likeness } from '../../packages/petals/src/audit/tolerances.ts'
 import type { SwarmServer } from '../../swarm/server.ts'
 import type { Swarm } from '../../swarm/swarm.ts'
 import type { Prompt } from './fault-harness.ts'
@@ -11,7 +12,7 @@ export type Lie = (typeof lies)[number]
 
 /** A check, as the log describes it. */
 export type LoggedCheck = Difference & {
-  readonly alike: boolean
+  readonly likeness: Likeness
   readonly from: number
   readonly end: number
 }

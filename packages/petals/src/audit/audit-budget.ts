@@ -63,6 +63,11 @@ export class AuditBudget {
     return saved >= this.#workOf(server, end) ? end : undefined
   }
 
+  /** Reports whether the checks of this server so far are paid for. */
+  hasLeft(peer: PeerId): boolean {
+    return this.#accountOf(peer).saved >= 0
+  }
+
   /** Notes that the blocks of this server were computed again for so many tokens. */
   spend(peer: PeerId, server: ServerInfo, tokens: number): void {
     const account = this.#accountOf(peer)

@@ -108,6 +108,52 @@ describe('a server that lies is found and named, and what it computed is compute
   })
 })
 
+describe('a server of 16 bits that lies by less than it may differ', () => {
+  const rounded = { dtype: 'bfloat16' } as const
+  const whole = { start: 0, end: 6 }
+
+  it.each(['its outputs shifted by 1 %', 'its outputs times 1.01'])(
+    'is found within 256 tokens, although it lies from the start: %s',
+    async (name) => {
+      const liar = await swarm.addServer(0, 6, { ...fast, ...rounded })
+      const honest = [
+        await swarm.addServer(0, 6, { ...slow, ...rounded }),
+        await swarm.addServer(0, 6, { ...slow, ...rounded }),
+      ]
+      lies[name]!(liar, whole, swarm.hiddenSize)
+      const client = await connect()
+      expect(await new Dialogue(client).until(() => isWrong(client, liar))).toBeLessThanOrEqual(256)
+      expect(isWrong(client, ...honest)).toBe(false)
+    },
+  )
+
+  it('is found where it is the witness', async () => {
+    const used = await swarm.addServer(0, 6, { ...fast, ...rounded })
+    const liar = await swarm.addServer(0, 6, { ...slow, ...rounded })
+    const honest = await swarm.addServer(0, 6, { ...slow, ...rounded })
+    lies['its outputs shifted by 1 %']!(liar, whole, swarm.hiddenSize)
+    const client = await connect()
+    for (let i = 0; i < 10 && !isWrong(client, liar); i++) await new Dialogue(client).steps(200)
+    expect(isWrong(client, liar)).toBe(true)
+    expect(isWrong(client, used, honest)).toBe(false)
+  })
+
+  it('accuses neither of two, and is found as soon as there is a third', async () => {
+    const liar = await swarm.addServer(0, 6, { ...fast, ...rounded })
+    const honest = await swarm.addServer(0, 6, { ...slow, ...rounded })
+    lies['its outputs shifted by 1 %']!(liar, whole, swarm.hiddenSize)
+    const client = await connect()
+    // So many checks would narrow the tolerances, if they had learnt of the lie.
+    for (let i = 0; i < 6; i++) await new Dialogue(client).steps(400)
+    expect(client.router.status().filter(({ verdict }) => verdict)).toEqual([])
+    const third = await swarm.addServer(0, 6, { ...slow, ...rounded })
+    await client.directory.refresh()
+    for (let i = 0; i < 10 && !isWrong(client, liar); i++) await new Dialogue(client).steps(200)
+    expect(isWrong(client, liar)).toBe(true)
+    expect(isWrong(client, honest, third)).toBe(false)
+  })
+})
+
 describe('two servers that disagree, and no third one', () => {
   it('are both named, and neither is taken for the liar', async () => {
     const liar = await swarm.addServer(0, 6, fast)

@@ -12,7 +12,7 @@ import { differenceOf, type Difference } from './difference.ts'
 import { precisionOf, type Precision } from './precision.ts'
 import { rerun } from './rerun.ts'
 import { spotCheckMetrics, type CheckResult } from './spot-check-metrics.ts'
-import { Tolerances } from './tolerances.ts'
+import { Tolerances, type Comparison, type Likeness } from './tolerances.ts'
 import { decide, type Opinion, type Opinions } from './verdict.ts'
 import { chooseWitnesses, type WitnessOptions } from './witnesses.ts'
 
@@ -21,6 +21,13 @@ type GivenOpinions = Opinions & { readonly third?: GivenOpinion | undefined }
 
 /** So many third opinions are asked for, at most, until one is given. */
 const mostThirds = 3
+
+/** Two answers, side by side. */
+interface Compared extends Comparison {
+  /** Of all servers of both. */
+  readonly peers: readonly PeerId[]
+  readonly likeness: Likeness
+}
 
 /** Servers and what they computed. */
 interface Answer {
@@ -69,13 +76,15 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     if (!used || this.#closing.signal.aborted || !this.#areAsBefore([accused, standby])) return
     const first = { blocks: accused, servers: [accused], outputs: used }
     const second = { blocks: accused, servers: [standby], outputs }
-    const { alike, difference } = this.#compare(first, second)
-    if (alike) return this.#agreed(first, second, difference)
+    const comparison = this.#compare(first, second)
+    if (comparison.likeness === 'alike') return this.#agreed(first, comparison)
+    // A doubt costs a check of a third server each time.
+    if (comparison.likeness === 'doubtful' && !this.#budget.hasLeft(accused.peer)) return
     const evidence = this.#running ? undefined : route.evidence(index, end)
     if (!evidence) return
     const shown = { ...evidence, from, outputs: used }
-    this.#log(shown, [standby], difference, alike)
-    this.#begun(accused, this.#settle(shown, first, second, difference))
+    this.#log(shown, [standby], comparison)
+    this.#begun(accused, this.#differing(shown, first, second, comparison))
   }
 
   /** Resolves when no check runs. */
@@ -141,20 +150,60 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
   async #check(evidence: Evidence, witnesses: readonly Span[]): Promise<void> {
     const accused = { blocks: evidence.span, servers: [evidence.span], outputs: evidence.outputs }
     const witness = await this.#ask(evidence, witnesses)
-    const { alike, difference } = this.#compare(accused, witness)
-    this.#log(evidence, witnesses, difference, alike)
-    if (alike) this.#agreed(accused, witness, difference)
-    else await this.#settle(evidence, accused, witness, difference)
+    const comparison = this.#compare(accused, witness)
+    this.#log(evidence, witnesses, comparison)
+    if (comparison.likeness === 'alike') this.#agreed(accused, comparison)
+    else await this.#differing(evidence, accused, witness, comparison)
   }
 
-  #agreed(accused: Answer, witness: Answer, difference: Difference): void {
-    const servers = [...accused.servers, ...witness.servers]
-    this.#tolerances.learn(
-      servers.map((server) => this.#precisionOf(server)),
-      difference,
-    )
-    this.#context.router.verdicts.agree(servers.map(({ peer }) => peer))
+  #agreed(accused: Answer, { peers, servers, difference }: Compared): void {
+    this.#tolerances.learn(servers, difference)
+    this.#context.router.verdicts.agree(peers)
     this.#report(accused.servers[0]!, 'alike')
+  }
+
+  async #differing(
+    evidence: Evidence,
+    accused: Answer,
+    witness: Answer,
+    comparison: Compared,
+  ): Promise<void> {
+    if (comparison.likeness === 'doubtful') await this.#doubt(evidence, accused, witness, comparison)
+    else await this.#settle(evidence, accused, witness, comparison.difference)
+  }
+
+  /**
+   * Has a third server compute what two have computed that may differ so much, but seldom do. Only if one of them is alone with it
+   * is it wrong. Without a third one the two are alike, but nothing is learnt of them: a server that lies from the start would
+   * teach what to tolerate.
+   */
+  async #doubt(evidence: Evidence, accused: Answer, witness: Answer, between: Compared): Promise<void> {
+    const [span] = accused.servers as readonly [Span]
+    const [other, ...more] = witness.servers as readonly [Span, ...Span[]]
+    const length = { tokens: this.#tokensOf(evidence), maxLength: evidence.maxLength }
+    // What a server was pushed is not known for sure, and of several witnesses each may be the one that differs.
+    const canTell = evidence.pushedBy === undefined && more.length === 0
+    const thirds = canTell ? this.#witnesses(span, [span, other], length) : undefined
+    if (thirds?.length !== 1) return this.#report(span, 'alike')
+    const third = await this.#ask(evidence, thirds)
+    const fromUsed = this.#compare(accused, third)
+    const fromWitness = this.#compare(witness, third)
+    this.#log(evidence, thirds, fromUsed)
+    await this.#requireAsBefore([span, other, ...thirds])
+    const isAlone = (one: Comparison, two: Comparison, others: Comparison): boolean =>
+      this.#tolerances.isAlone(one, two, others.difference)
+    if (isAlone(between, fromUsed, fromWitness))
+      return this.#convict(span, [other, ...thirds], between.difference)
+    if (isAlone(between, fromWitness, fromUsed))
+      return this.#convict(other, [span, ...thirds], between.difference)
+    if ([fromUsed, fromWitness].every(({ likeness }) => likeness !== 'different'))
+      this.#agreed(accused, between)
+  }
+
+  /** @throws Error if one of the servers announces by now that it computes in another way */
+  async #requireAsBefore(spans: readonly Span[]): Promise<void> {
+    await this.#context.router.refresh({ signal: this.#closing.signal })
+    if (!this.#areAsBefore(spans)) throw new Error('A server of the check was started again.')
   }
 
   /** Asks for further opinions, and acts on what they say. */
@@ -164,8 +213,7 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     const opinions = pushedBy === undefined ? await this.#opinions(evidence, accused, witness) : {}
     const guilty = decide(opinions)
     const others = [...witness.servers, ...(opinions.third?.by ?? [])]
-    await this.#context.router.refresh({ signal: this.#closing.signal })
-    if (!this.#areAsBefore([span, ...others])) throw new Error('A server of the check was started again.')
+    await this.#requireAsBefore([span, ...others])
     if (guilty === 'accused') this.#convict(span, others, difference)
     else if (guilty === 'witness' && witness.servers.length === 1)
       this.#convict(witness.servers[0]!, [span, ...(opinions.third?.by ?? [])], difference)
@@ -182,8 +230,8 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
       return (
         answer && {
           by: answer.servers,
-          withUsed: this.#compare(accused, answer).alike,
-          withWitness: this.#compare(witness, answer).alike,
+          withUsed: this.#compare(accused, answer).likeness !== 'different',
+          withWitness: this.#compare(witness, answer).likeness !== 'different',
         }
       )
     }
@@ -260,11 +308,18 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     return inputs.length / this.#context.hiddenSize
   }
 
-  #compare(a: Answer, b: Answer): { readonly alike: boolean; readonly difference: Difference } {
-    const difference = differenceOf(a.outputs, b.outputs, this.#context.hiddenSize)
-    const precisions = [...a.servers, ...b.servers].map((server) => this.#precisionOf(server))
-    const blocks = rangeLength(a.blocks)
-    return { alike: this.#tolerances.allows(precisions, blocks, difference), difference }
+  #compare(a: Answer, b: Answer): Compared {
+    const spans = [...a.servers, ...b.servers]
+    const comparison = {
+      servers: spans.map((server) => this.#precisionOf(server)),
+      blocks: rangeLength(a.blocks),
+      difference: differenceOf(a.outputs, b.outputs, this.#context.hiddenSize),
+    }
+    return {
+      ...comparison,
+      peers: spans.map(({ peer }) => peer),
+      likeness: this.#tolerances.likenessOf(comparison),
+    }
   }
 
   #skip(accused: Span, error: unknown): void {
@@ -274,11 +329,11 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     this.#context.logger.debug({ peer: accused.peer, err: error }, 'a spot check could not be made')
   }
 
-  #log(evidence: Evidence, witnesses: readonly Span[], difference: Difference, alike: boolean): void {
+  #log(evidence: Evidence, witnesses: readonly Span[], { difference, likeness }: Compared): void {
     const { span, from } = evidence
     const end = this.#tokensOf(evidence)
     const by = witnesses.map(({ peer }) => peer)
-    this.#context.logger.debug({ peer: span.peer, by, from, end, ...difference, alike }, 'spot check')
+    this.#context.logger.debug({ peer: span.peer, by, from, end, ...difference, likeness }, 'spot check')
   }
 }
 

@@ -19,7 +19,13 @@ const growing: readonly (keyof Difference)[] = ['typical', 'worst', 'offset']
 
 /** Once honest servers have shown how far they are apart, so many times as much is tolerated, but no less than a share of the widest. */
 const margin = 8
-const narrowest = 1 / 4
+const narrowest: Difference = { typical: 1 / 4, worst: 1 / 4, scale: 1 / 8, offset: 1 / 8 }
+
+/** Rounding cancels out in these: they show what is wrong long before the others, however servers round. */
+const cancelling = ['scale', 'offset'] as const satisfies readonly (keyof Difference)[]
+
+/** Of three servers, one is alone if the other two are nearer to each other by this factor. */
+const contrast = 3
 
 /** Checks that are needed before that counts, and that are remembered. */
 const fewestSamples = 8
@@ -28,14 +34,46 @@ const mostSamples = 64
 /** Kinds of servers that are remembered, at most: servers name them. */
 const maxKinds = 256
 
+/**
+ * What a difference says. `doubtful`: nothing is known yet of servers of these kinds, and rounding alone seldom explains it. A
+ * third server can tell whether one of the two is alone with it.
+ */
+export type Likeness = 'alike' | 'doubtful' | 'different'
+
+/** Servers that computed the same `blocks` (their number), how they did, and how far they are apart. */
+export interface Comparison {
+  readonly servers: readonly Precision[]
+  readonly blocks: number
+  readonly difference: Difference
+}
+
 /** How far the outputs of honest servers may be apart, by the number types and quantizations of those that computed them. */
 export class Tolerances {
   readonly #samples = new Map<string, Difference[]>()
 
-  /** Reports whether servers that both compute the same `blocks` (their number) may differ so much. */
-  allows(servers: readonly Precision[], blocks: number, difference: Difference): boolean {
-    const limits = this.#limitsFor(servers, blocks)
-    return aspects.every((aspect) => difference[aspect] <= limits[aspect])
+  likenessOf({ servers, blocks, difference }: Comparison): Likeness {
+    const most = widestFor(servers, blocks)
+    const samples = this.#samplesOf(servers)
+    const limits = samples && limitsBy(samples, most)
+    if (aspects.some((aspect) => difference[aspect] > (limits ?? most)[aspect])) return 'different'
+    return !limits && cancelling.some((aspect) => difference[aspect] > doubtfulFrom(most, aspect))
+      ? 'doubtful'
+      : 'alike'
+  }
+
+  /**
+   * Reports whether a server is alone with what it computed: it is far from two others, in the same aspect, and they are much
+   * nearer to each other.
+   */
+  isAlone(fromOne: Comparison, fromOther: Comparison, others: Difference): boolean {
+    return cancelling.some((aspect) => {
+      const least = Math.min(fromOne.difference[aspect], fromOther.difference[aspect])
+      const isFar = [fromOne, fromOther].every(
+        ({ servers, blocks, difference }) =>
+          difference[aspect] > doubtfulFrom(widestFor(servers, blocks), aspect),
+      )
+      return isFar && others[aspect] * contrast <= least
+    })
   }
 
   /** Takes note of how far servers were apart that compute the same. */
@@ -49,20 +87,25 @@ export class Tolerances {
     if (this.#samples.size > maxKinds && oldest !== undefined) this.#samples.delete(oldest)
   }
 
-  #limitsFor(servers: readonly Precision[], blocks: number): Difference {
-    const most = widestFor(servers, blocks)
-    const samples = this.#samples.get(kindOf(servers)) ?? []
-    if (samples.length < fewestSamples) return most
-    const limit = (aspect: keyof Difference): number => {
-      const seen = Math.max(...samples.map((sample) => sample[aspect]))
-      return Math.min(most[aspect], Math.max(margin * seen, narrowest * most[aspect]))
-    }
-    return {
-      typical: limit('typical'),
-      worst: limit('worst'),
-      scale: limit('scale'),
-      offset: limit('offset'),
-    }
+  /** Undefined while there are too few. */
+  #samplesOf(servers: readonly Precision[]): readonly Difference[] | undefined {
+    const samples = this.#samples.get(kindOf(servers))
+    return samples && samples.length >= fewestSamples ? samples : undefined
+  }
+}
+
+const doubtfulFrom = (most: Difference, aspect: keyof Difference): number => narrowest[aspect] * most[aspect]
+
+function limitsBy(samples: readonly Difference[], most: Difference): Difference {
+  const limit = (aspect: keyof Difference): number => {
+    const seen = Math.max(...samples.map((sample) => sample[aspect]))
+    return Math.min(most[aspect], Math.max(margin * seen, narrowest[aspect] * most[aspect]))
+  }
+  return {
+    typical: limit('typical'),
+    worst: limit('worst'),
+    scale: limit('scale'),
+    offset: limit('offset'),
   }
 }
 

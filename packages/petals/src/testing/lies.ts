@@ -13,6 +13,9 @@ export const lies: Readonly<Record<string, Lie>> = {
   'its outputs times 1.05': (server) => {
     server.lie = (values) => values.forEach((value, i) => (values[i] = value * 1.05))
   },
+  'its outputs times 1.01': (server) => {
+    server.lie = (values) => values.forEach((value, i) => (values[i] = value * 1.01))
+  },
   'its outputs shifted by 1 %': (server) => {
     server.lie = (values) => {
       const shift = 0.01 * rootMeanSquare(values)
