@@ -17,7 +17,7 @@ import { startClient, type SwarmClient } from './support/swarm-clients.ts'
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
-    tokens: { type: 'string', default: '384' },
+    tokens: { type: 'string', default: '208' },
     rtt: { type: 'string', default: '0' },
     model: { type: 'string', default: 'stories15M' },
     json: { type: 'string' },
