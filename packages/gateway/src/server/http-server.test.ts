@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { Agent, createServer, type IncomingMessage, request as httpRequest } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
@@ -207,6 +208,17 @@ describe('a request of HTTP/1.0', () => {
       expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 /)
     },
   )
+
+  const [link] = Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
+    addresses.filter(({ address }) => address.startsWith('fe80:')).map(({ address }) => `${address}%${name}`),
+  )
+  it.runIf(link !== undefined)('needs none at an address of one link, either', async () => {
+    await using test = createTestGateway({ config: { host: link!, insecurePublic: true } })
+    const { port } = await test.listen()
+    const socket = connect(port, link)
+    socket.write('GET /ready HTTP/1.0\r\n\r\n')
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 /)
+  })
 
   it('is held to the host that it names', async () => {
     await using server = await startTestServer()

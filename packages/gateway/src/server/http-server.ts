@@ -125,7 +125,8 @@ export function createHttpServer(
  */
 function supplyHost({ httpVersion, headers, socket: { localAddress, localPort } }: IncomingMessage): void {
   if (httpVersion !== '1.0' || headers.host || localAddress === undefined) return
-  headers.host = new URL(hostUrl(localAddress, localPort!)).host
+  // The name of an interface, as in fe80::1%eth0, has no place in a host.
+  headers.host = new URL(hostUrl(localAddress.replace(/%.*$/, ''), localPort!)).host
 }
 
 /** @throws ListenError that says how to fix the problem. */
