@@ -26,7 +26,7 @@ export function findJsonMistake(text: string): number {
     if (next === undefined) return at
     const end = next === 'scalar' ? endOfScalar(text, at) : at + 1
     if (end === undefined) return at
-    awaited = next === 'scalar' ? (awaited.endsWith('key') ? 'colon' : 'comma') : next
+    awaited = next === 'scalar' ? (isKey(awaited) ? 'colon' : 'comma') : next
     at = afterSpace(text, end)
   }
   return at
@@ -35,12 +35,13 @@ export function findJsonMistake(text: string): number {
 /** Returns what follows a character, `scalar` where a text, number or word begins, or undefined if it may not stand here. */
 function step(char: string, awaited: Awaited, open: string[]): Awaited | 'scalar' | undefined {
   if (awaited === 'colon') return char === ':' ? 'value' : undefined
-  if (char === open.at(-1) && (awaited === 'comma' || awaited.startsWith('first'))) {
+  const mayClose = awaited === 'comma' || awaited === 'first value' || awaited === 'first key'
+  if (mayClose && char === open[open.length - 1]) {
     open.pop()
     return 'comma'
   }
-  if (awaited === 'comma') return char === ',' ? afterComma(open.at(-1)) : undefined
-  if (awaited.endsWith('key')) return char === '"' ? 'scalar' : undefined
+  if (awaited === 'comma') return char === ',' ? afterComma(open[open.length - 1]) : undefined
+  if (isKey(awaited)) return char === '"' ? 'scalar' : undefined
   if (char === '{' || char === '[') {
     open.push(char === '{' ? '}' : ']')
     return char === '{' ? 'first key' : 'first value'
@@ -54,12 +55,22 @@ function afterComma(closing: string | undefined): Awaited | undefined {
   return closing === '}' ? 'key' : 'value'
 }
 
-const afterSpace = (text: string, at: number): number => endOf(/[ \t\n\r]*/y, text, at)!
+const isKey = (awaited: Awaited): boolean => awaited === 'key' || awaited === 'first key'
+
+/** A loop rather than a pattern: there is space, or none, before millions of tokens. */
+function afterSpace(text: string, start: number): number {
+  let at = start
+  while (isSpace(text.charCodeAt(at))) at++
+  return at
+}
+
+/** Space, line feed, carriage return, tab. */
+const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
+
+const NUMBER_OR_WORD = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
 
 const endOfScalar = (text: string, at: number): number | undefined =>
-  text[at] === '"'
-    ? endOfText(text, at)
-    : endOf(/-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y, text, at)
+  text[at] === '"' ? endOfText(text, at) : endOf(NUMBER_OR_WORD, text, at)
 
 /** Of faults within a text the parser tells the place, so only its end is looked for. */
 function endOfText(text: string, start: number): number {
