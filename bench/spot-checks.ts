@@ -8,7 +8,14 @@ import { aspects } from '../packages/petals/src/audit/difference.ts'
 import { startSwarm } from '../swarm/swarm.ts'
 import { startNativeProcess } from '../tests/interop/support/native-server.ts'
 import { openSwarmEngine } from '../tests/interop/support/swarm-engine.ts'
-import { answerUntil, checkLogger, lieRun, lies, type LieRun } from '../tests/support/spot-check-runs.ts'
+import {
+  answerUntil,
+  checkLogger,
+  lieRun,
+  lies,
+  withVerdict,
+  type LieRun,
+} from '../tests/support/spot-check-runs.ts'
 import { describeMachine } from './support/machine.ts'
 
 const { values } = parseArgs({
@@ -53,6 +60,7 @@ const { logger, checks } = checkLogger()
 const alarms = () => checks.filter(({ likeness }) => likeness === 'different')
 const wanted = Number(values.tokens)
 let tokens = 0
+const accused: string[] = []
 {
   await using engine = await openSwarmEngine(swarm, model, { connectTimeoutMs: 20_000 }, logger)
   tokens = await answerUntil(engine, prompts, 200, (count) => {
@@ -60,6 +68,7 @@ let tokens = 0
       console.error(`${count} of ${wanted} tokens, ${checks.length} checks, ${alarms().length} alarms`)
     return count >= wanted
   })
+  for (const kind of ['wrong', 'disputed'] as const) accused.push(...(await withVerdict(engine, kind)))
 }
 const checked = checks.reduce((sum, { end }) => sum + end, 0)
 console.log({
@@ -71,6 +80,7 @@ console.log({
   checked,
   doubts: checks.filter(({ likeness }) => likeness === 'doubtful').length,
   alarms: alarms().length,
+  accused,
 })
 for (const aspect of aspects) {
   const seen = checks.map((check) => check[aspect]).toSorted((a, b) => a - b)
@@ -91,7 +101,8 @@ for (const lie of tried) {
   const lengths = runs.map((each) => each.tokens).toSorted((a, b) => a - b)
   console.log(lie, lengths, [...new Set(runs.map((each) => each.found))])
 }
-if (alarms().length > 0 || found.some((each) => each.found === 'an honest server')) process.exitCode = 1
+if (alarms().length > 0 || accused.length > 0 || found.some((each) => each.found === 'an honest server'))
+  process.exitCode = 1
 
 type ServerKind =
   | { readonly dtype: 'float32' | 'bfloat16' }

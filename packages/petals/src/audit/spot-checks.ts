@@ -120,12 +120,13 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     accused: Span,
     asked: readonly Span[],
     length: Pick<WitnessOptions, 'tokens' | 'maxLength'>,
+    // A server names its kind itself: the third opinion is taken from all that are able, so that it can't choose both.
+    prefersKind = asked.length === 1,
   ): readonly Span[] | undefined {
     const excluded = new Set(asked.map(({ peer }) => peer))
-    // A server names its kind itself: the third opinion is taken from all that are able, so that it can't choose both.
     const kindOf = (span: Span): string | undefined => {
       const { kind, isKnown } = this.#precisionOf(span)
-      return isKnown && asked.length === 1 ? kind : undefined
+      return isKnown && prefersKind ? kind : undefined
     }
     const options = { ...length, kindOf, random: this.#random }
     return chooseWitnesses(this.#context.router.status(), accused, excluded, options)
@@ -173,8 +174,8 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
   }
 
   /**
-   * Has a third server compute what two have computed that may differ so much, but seldom do. Only if one of them is alone with it
-   * is it wrong. Without a third one the two are alike, but nothing is learnt of them: a server that lies from the start would
+   * Has a third server of their kind compute what two have computed that may differ so much, but seldom do. Only if one of them is
+   * alone with it is it wrong. Without a third one the two are alike, but nothing is learnt of them: a server that lies from the start would
    * teach what to tolerate.
    */
   async #doubt(evidence: Evidence, accused: Answer, witness: Answer, between: Compared): Promise<void> {
@@ -183,8 +184,9 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     const length = { tokens: this.#tokensOf(evidence), maxLength: evidence.maxLength }
     // What a server was pushed is not known for sure, and of several witnesses each may be the one that differs.
     const canTell = evidence.pushedBy === undefined && more.length === 0
-    const thirds = canTell ? this.#witnesses(span, [span, other], length) : undefined
-    if (thirds?.length !== 1) return this.#report(span, 'alike')
+    const thirds = canTell ? this.#witnesses(span, [span, other], length, true) : undefined
+    const isOfKind = (each: Span): boolean => this.#precisionOf(each).kind === this.#precisionOf(span).kind
+    if (thirds?.length !== 1 || !thirds.every(isOfKind)) return this.#report(span, 'alike')
     const third = await this.#ask(evidence, thirds)
     const fromUsed = this.#compare(accused, third)
     const fromWitness = this.#compare(witness, third)

@@ -133,6 +133,10 @@ describe('Tolerances', () => {
     // What is far from one server only, or as near as rounding is, says nothing.
     expect(isAlone(0.01, 0.003, 0.0001)).toBe(false)
     expect(isAlone(0.003, 0.003, 0.0001)).toBe(false)
+    // One of another kind differs from both for its rounded weights.
+    const mixed = (offset: number) => ({ ...compared(offset), servers: [bfloat16, precision({})] })
+    expect(tolerances.isAlone(mixed(0.01), mixed(0.011), compared(0.001).difference)).toBe(false)
+    expect(tolerances.likenessOf(mixed(0.01))).toBe('alike')
     // It must be far from both in the same way.
     expect(tolerances.isAlone(compared(0.01), compared(0, 0.01), compared(0).difference)).toBe(false)
   })

@@ -35,8 +35,8 @@ const mostSamples = 64
 const maxKinds = 256
 
 /**
- * What a difference says. `doubtful`: nothing is known yet of servers of these kinds, and rounding alone seldom explains it. A
- * third server can tell whether one of the two is alone with it.
+ * What a difference says. `doubtful`: nothing is known yet of servers of this kind, which both are of, and rounding seldom
+ * explains it. A third one of the kind can tell whether one of the two is alone with it.
  */
 export type Likeness = 'alike' | 'doubtful' | 'different'
 
@@ -56,16 +56,17 @@ export class Tolerances {
     const samples = this.#samplesOf(servers)
     const limits = samples && limitsBy(samples, most)
     if (aspects.some((aspect) => difference[aspect] > (limits ?? most)[aspect])) return 'different'
-    return !limits && cancelling.some((aspect) => difference[aspect] > doubtfulFrom(most, aspect))
-      ? 'doubtful'
-      : 'alike'
+    const isDoubtful = cancelling.some((aspect) => difference[aspect] > doubtfulFrom(most, aspect))
+    return isDoubtful && !limits && areOfOneKind(servers) ? 'doubtful' : 'alike'
   }
 
   /**
    * Reports whether a server is alone with what it computed: it is far from two others, in the same aspect, and they are much
-   * nearer to each other.
+   * nearer to each other. That says nothing of servers of several kinds: one of float32 may be alone among those of bfloat16,
+   * whose weights are rounded all in the same way.
    */
   isAlone(fromOne: Comparison, fromOther: Comparison, others: Difference): boolean {
+    if (!areOfOneKind([...fromOne.servers, ...fromOther.servers])) return false
     return cancelling.some((aspect) => {
       const least = Math.min(fromOne.difference[aspect], fromOther.difference[aspect])
       const isFar = [fromOne, fromOther].every(
@@ -121,6 +122,10 @@ const kindOf = (servers: readonly Precision[]): string =>
     .map(({ kind }) => kind)
     .toSorted()
     .join(' ')
+
+/** They compute in the same way, by what they announce. */
+const areOfOneKind = (servers: readonly Precision[]): boolean =>
+  servers.every(({ kind, isKnown }) => isKnown && kind === servers[0]!.kind)
 
 /** Servers with the same quantization have the same weights, but for mixes: then they differ only by rounding. */
 function closenessOf(servers: readonly Precision[]): Closeness {
