@@ -43,6 +43,23 @@ function atItsAddress(code, name, file) {
     )
 }
 
+const cpuMetric = /[\\/]prom-client[\\/]lib[\\/]metrics[\\/]processCpuTotal\.js$/
+const eagerImport = "const OtelApi = require('@opentelemetry/api');"
+
+/**
+ * prom-client loads OpenTelemetry, 60 files outside the bundle, for exemplars, which a metric must ask for. In the bundle it
+ * is loaded when one does.
+ */
+const lateOpenTelemetry = {
+  name: 'late-open-telemetry',
+  async load(id) {
+    if (!cpuMetric.test(id)) return null
+    const code = await readFile(id, 'utf8')
+    if (!code.includes(eagerImport)) throw new Error(`${id} does not load OpenTelemetry as it did.`)
+    return code.replace(eagerImport, '').replaceAll('OtelApi.', "require('@opentelemetry/api').")
+  },
+}
+
 /** Writes the bundle. Its compiled packages must be there. */
 export async function bundleServer() {
   const { rolldown } = await import('rolldown')
@@ -50,7 +67,7 @@ export async function bundleServer() {
     input: path.join(root, 'packages', 'cli', 'dist', 'bin.js'),
     platform: 'node',
     external: outside,
-    plugins: [ownCode],
+    plugins: [ownCode, lateOpenTelemetry],
     onLog(level, log) {
       if (level === 'warn') throw new Error(`The command can't be bundled: ${log.message}`)
     },

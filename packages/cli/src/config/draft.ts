@@ -108,7 +108,7 @@ export class ConfigDraft implements DescribeOptions {
       ...findHubOverrides(data.hub, environment),
       ...findSwarmOverrides(data.swarm, environment),
       ...findAccessOverrides(data.server, environment),
-      ...findOverrides(flags, environment, () => this.schema),
+      ...findOverrides(flags, environment),
       // A section, or a part of it, that is not a mapping is kept, so that the schema refuses it.
     ].filter(({ path }) => path.every((_, depth) => isRecord(valueAt(data, path.slice(0, depth)) ?? {})))
     for (const override of overrides) this.#overrides.set(formatKeyPath(override.path), override)

@@ -1,6 +1,7 @@
 import { nearest } from './nearest.ts'
 import type { ConfigProblem, KeyPath, Origin } from './problem.ts'
-import { schemaAt, valueFromText, type SchemaNode } from './schema-tree.ts'
+import { keyJsonSchema } from './schema.ts'
+import { valueFromText } from './schema-tree.ts'
 import { configSettings, flagKey, flagName, settings } from './settings.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -16,11 +17,7 @@ export interface Override {
 }
 
 /** Returns the values that flags and the environment set; at most one for each key, the flag's if both set it. */
-export function findOverrides(
-  flags: Flags,
-  environment: Environment,
-  schema: () => SchemaNode,
-): readonly Override[] {
+export function findOverrides(flags: Flags, environment: Environment): readonly Override[] {
   return configSettings.flatMap((setting) => {
     const { path, variable } = setting
     const flag = flags[flagKey(setting)]
@@ -28,7 +25,7 @@ export function findOverrides(
     if (text === undefined || (flag === undefined && isUnset(text))) return []
     const origin: Origin =
       flag === undefined ? { kind: 'environment', name: variable } : { kind: 'flag', name: flagName(setting) }
-    return [{ path, value: valueFromText(text, schemaAt(schema(), path) ?? {}), origin }]
+    return [{ path, value: valueFromText(text, keyJsonSchema(path) ?? {}), origin }]
   })
 }
 

@@ -4,7 +4,7 @@ import * as prettier from 'prettier'
 import { describe, expect, it } from 'vitest'
 import { formatKeyPath } from './problem.ts'
 import { fillReference, renderJsonSchema, renderTables } from './reference.ts'
-import { configJsonSchema } from './schema.ts'
+import { configJsonSchema, keyJsonSchema } from './schema.ts'
 import { schemaAt, walkKeys } from './schema-tree.ts'
 import { configSettings } from './settings.ts'
 
@@ -47,5 +47,13 @@ describe('configuration schema', () => {
   it('has the key that each flag sets', () => {
     const schema = configJsonSchema()
     for (const { path, flag } of configSettings) expect(schemaAt(schema, path), flag).toBeDefined()
+  })
+
+  it('has the same schema of such a key alone', () => {
+    const { $schema } = configJsonSchema() as { readonly $schema?: string }
+    for (const { path, flag } of configSettings)
+      expect({ $schema, ...schemaAt(configJsonSchema(), path) }, flag).toEqual(keyJsonSchema(path))
+    expect(keyJsonSchema(['server', 'prot'])).toBeUndefined()
+    expect(keyJsonSchema(['preload', 'first'])).toBeUndefined()
   })
 })

@@ -1,5 +1,3 @@
-import type { KeyPath } from './problem.ts'
-
 /** A flag and the environment variable with the same meaning. */
 export interface Setting {
   /** As commander reads it: `--port <number>`. */
@@ -13,7 +11,7 @@ export interface Setting {
 
 /** A flag that sets a key of the configuration. */
 export interface ConfigSetting extends Setting {
-  readonly path: KeyPath
+  readonly path: readonly string[]
   /** The value of a flag that is given without one (`--offline`). */
   readonly implied?: string
 }
