@@ -11,10 +11,10 @@ import { describeModel } from '../../../packages/llama/src/gguf/gguf-info.ts'
 import { tinyModel, writeGguf } from '../../../packages/llama/src/testing/tiny-gguf.ts'
 import { GgufTokenizer } from '../../../packages/llama/src/tokenizer/gguf-tokenizer.ts'
 import { parseArchitecture } from '../../../packages/petals/src/layers/architecture.ts'
-import { parseJson } from '../../../packages/petals/src/layers/json-file.ts'
 import { PickleError } from '../../../packages/petals/src/layers/pytorch/pickle.ts'
 import { readStateDict } from '../../../packages/petals/src/layers/pytorch/state-dict.ts'
 import { parseHeader } from '../../../packages/petals/src/layers/safetensors.ts'
+import { readTokenizerText } from '../../../packages/petals/src/layers/tokenizer-text.ts'
 import { createTokenizer } from '../../../packages/petals/src/layers/tokenizer.ts'
 import type { FuzzTarget } from '../fuzz.ts'
 import { jsonMutant } from '../json-mutant.ts'
@@ -33,7 +33,6 @@ const target = (
 })
 
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
-const jsonOf = (bytes: Uint8Array): unknown => parseJson(textOf(bytes), 'the file')
 
 const config = {
   model_type: 'llama',
@@ -94,12 +93,16 @@ const byteLevel = {
   normalizer: null,
   decoder: { type: 'ByteLevel' },
   pre_tokenizer: { type: 'ByteLevel', use_regex: true },
+  // Merges of one form, which are read from the text.
+  model: { ...tokenizer.model, merges: ['a b', '▁ ab'] },
 }
 
 const sample = "ab's <s> 1234\n\n  é👩‍👩‍👧 a  b\u0301 "
 
-function runTokenizer(json: unknown): void {
-  const contents = { tokenizer: json, config: { bos_token: '<s>' }, generationConfig: undefined }
+function runTokenizer(text: string): void {
+  const { content, vocabulary } = readTokenizerText(text, 'the test')
+  const config = { bos_token: '<s>' }
+  const contents = { tokenizer: content, vocabulary, config, generationConfig: undefined }
   const made = createTokenizer(contents, architecture, 'the test')
   made.encode(sample, { addSpecialTokens: true })
   checkUtf8(made, sample)
@@ -155,9 +158,11 @@ export const modelTargets: readonly FuzzTarget[] = [
   target('gguf', [writeGguf(tinyModel)], runGguf),
   target('template', templates, runTemplate),
   target('pickle', [Buffer.from(stateDict, 'latin1')], readStateDict),
-  target('tokenizer-text', [tokenizer, byteLevel], (bytes) => runTokenizer(jsonOf(bytes))),
-  target('tokenizer', instructions, (bytes) => runTokenizer(jsonMutant(tokenizer, bytes))),
-  target('tokenizer-byte-level', instructions, (bytes) => runTokenizer(jsonMutant(byteLevel, bytes))),
+  target('tokenizer-text', [tokenizer, byteLevel], (bytes) => runTokenizer(textOf(bytes))),
+  target('tokenizer', instructions, (bytes) => runTokenizer(JSON.stringify(jsonMutant(tokenizer, bytes)))),
+  target('tokenizer-byte-level', instructions, (bytes) =>
+    runTokenizer(JSON.stringify(jsonMutant(byteLevel, bytes))),
+  ),
   target('config', instructions, (bytes) => parseArchitecture(jsonMutant(config, bytes), 'the test')),
   target('safetensors-text', [safetensorsHeader], (bytes) => runSafetensors(textOf(bytes))),
   target('safetensors', instructions, (bytes) =>

@@ -8,10 +8,10 @@ import { z } from 'zod'
  */
 
 /** The largest known vocabularies have 260,000 tokens, and about as many merges. */
-const MAX_TOKENS = 2 ** 20
-const MAX_MERGES = 2 ** 21
+export const MAX_TOKENS = 2 ** 20
+export const MAX_MERGES = 2 ** 21
 /** The longest pieces are runs of spaces and of signs. */
-const MAX_PIECE_LENGTH = 1024
+export const MAX_PIECE_LENGTH = 1024
 /** Gemma has 6,400 and models for speech up to 65,536. */
 const MAX_ADDED_TOKENS = 2 ** 17
 /** Of all added tokens together: the library keeps each character as a node of a trie. Those of models for speech have a million. */

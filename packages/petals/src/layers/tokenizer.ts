@@ -22,9 +22,12 @@ import {
 import { z } from 'zod'
 import { tokenIdsSchema, type Architecture } from './architecture.ts'
 import { readJsonFile } from './json-file.ts'
+import { usePackedVocabulary, type BpeModel } from './packed-bpe.ts'
+import type { PackedVocabulary } from './packed-vocabulary.ts'
 import { portablePreTokenizer, type PreTokenizer } from './pre-tokenizer.ts'
 import { pieceBytes, type VocabularyStyle } from './token-bytes.ts'
 import { parseTokenizerJson, type TokenizerJson } from './tokenizer-json.ts'
+import { readTokenizerText } from './tokenizer-text.ts'
 
 type AddedToken = NonNullable<TokenizerJson['added_tokens']>[number]
 
@@ -44,7 +47,7 @@ type TokenizerConfig = z.output<typeof tokenizerConfigSchema>
 /** A text with what tokenizers treat in different ways. */
 const probe = "Hello, it's 12 wörlds. \n\n 日本語 👍 <s>"
 
-/** Time to construct a tokenizer. A vocabulary of 128,000 tokens takes half a second. */
+/** Time to construct a tokenizer. One that is not packed takes half a second for a vocabulary of 128,000 tokens. */
 const constructMs = 10_000
 
 export interface ModelTokenizer {
@@ -74,18 +77,20 @@ class FastTokenizer implements Tokenizer, Vocabulary {
   readonly eosTokens: ReadonlySet<TokenId>
   readonly controlTexts: readonly string[]
   readonly #encoder: HubTokenizer
+  readonly #pieceOf: (token: TokenId) => string | undefined
   readonly #style: VocabularyStyle
   readonly #added: ReadonlyMap<TokenId, AddedToken>
   readonly #bytes = new Map<TokenId, Uint8Array>()
   readonly #limit = new EncodeLimit()
 
   constructor(
-    encoder: HubTokenizer,
+    { encoder, pieceOf }: Encoder,
     json: TokenizerJson,
     style: VocabularyStyle,
     tokens: Pick<Tokenizer, 'vocabSize' | 'bosToken' | 'eosTokens'>,
   ) {
     this.#encoder = encoder
+    this.#pieceOf = pieceOf
     this.#style = style
     this.#added = new Map(json.added_tokens?.map((token) => [token.id, token]))
     this.controlTexts = Array.from(this.#added.values())
@@ -128,7 +133,7 @@ class FastTokenizer implements Tokenizer, Vocabulary {
     const added = this.#added.get(token)
     return added
       ? new TextEncoder().encode(added.content)
-      : pieceBytes(this.#encoder.id_to_token(token) ?? '', this.#style)
+      : pieceBytes(this.#pieceOf(token) ?? '', this.#style)
   }
 }
 
@@ -178,15 +183,31 @@ function withoutMarks(entry: PreTokenizer | null | undefined): unknown {
   return { type: 'Sequence', pretokenizers: own ? [dropMarks, own] : [dropMarks] }
 }
 
-function createEncoder(json: TokenizerJson, config: TokenizerConfig, description: string): HubTokenizer {
+/** The library's tokenizer, and the pieces of its vocabulary. */
+interface Encoder {
+  readonly encoder: HubTokenizer
+  readonly pieceOf: (token: TokenId) => string | undefined
+}
+
+function withVocabulary(encoder: HubTokenizer, vocabulary: PackedVocabulary | undefined): Encoder {
+  if (!vocabulary) return { encoder, pieceOf: (token) => encoder.id_to_token(token) }
+  usePackedVocabulary(encoder.model as unknown as BpeModel, vocabulary)
+  return { encoder, pieceOf: (token) => vocabulary.pieces.pieceOf(token) }
+}
+
+function createEncoder(
+  json: TokenizerJson,
+  { config, vocabulary }: Pick<TokenizerContents, 'config' | 'vocabulary'>,
+  description: string,
+): Encoder {
   // `FastTokenizer` decodes itself.
   const parts = { ...json, pre_tokenizer: withoutMarks(json.pre_tokenizer as PreTokenizer), decoder: null }
   try {
     return new TimeLimit(constructMs).run(() => {
-      const encoder = new HubTokenizer(withNulls(parts), config)
+      const made = withVocabulary(new HubTokenizer(withNulls(parts), config), vocabulary)
       // A part that can't work fails now, not in the first request.
-      for (const add_special_tokens of [true, false]) encoder.encode(probe, { add_special_tokens })
-      return encoder
+      for (const add_special_tokens of [true, false]) made.encoder.encode(probe, { add_special_tokens })
+      return made
     })
   } catch (cause) {
     const why =
@@ -216,8 +237,9 @@ function parseTokenizerConfig(json: unknown, description: string): TokenizerConf
 
 /** The content of a model's files. */
 interface TokenizerContents {
-  /** Of tokenizer.json. */
+  /** Of tokenizer.json; without the vocabulary if `vocabulary` has it. */
   readonly tokenizer: unknown
+  readonly vocabulary?: PackedVocabulary | undefined
   readonly config: TokenizerConfig
   /** Of generation_config.json; undefined if there is none. */
   readonly generationConfig: unknown
@@ -225,14 +247,14 @@ interface TokenizerContents {
 
 /** Creates the tokenizer that the files describe. @throws ModelUnavailableError that names the key at fault */
 export function createTokenizer(
-  { tokenizer: content, config, generationConfig }: TokenizerContents,
+  { tokenizer: content, vocabulary, config, generationConfig }: TokenizerContents,
   architecture: Architecture,
   description: string,
 ): Tokenizer & Vocabulary {
   const json = parseTokenizerJson(content, description)
-  const encoder = createEncoder(json, config, description)
-  const tokenOf = (token: TokenText): TokenId | undefined => encoder.token_to_id(textOf(token))
-  return new FastTokenizer(encoder, json, styleOf(json, description), {
+  const made = createEncoder(json, { config, vocabulary }, description)
+  const tokenOf = (token: TokenText): TokenId | undefined => made.encoder.token_to_id(textOf(token))
+  return new FastTokenizer(made, json, styleOf(json, description), {
     vocabSize: architecture.vocabularySize,
     bosToken: tokenOf(config.bos_token) ?? architecture.bosToken,
     eosTokens: eosTokensOf(generationConfig, architecture, tokenOf(config.eos_token)),
@@ -246,18 +268,19 @@ export async function openTokenizer(
   dialogue: Dialogue | undefined,
   options: AbortOptions = {},
 ): Promise<ModelTokenizer> {
-  const content = await readJsonFile(files, 'tokenizer.json', options)
-  if (content === undefined) {
+  const text = await files.text('tokenizer.json', options)
+  if (text === undefined) {
     throw new ModelUnavailableError(
       `${files.description} has no tokenizer.json. Use a repository with a fast tokenizer, or save one with transformers.`,
     )
   }
+  const { content, vocabulary } = readTokenizerText(text, `tokenizer.json of ${files.description}`)
   const config = parseTokenizerConfig(
     (await readJsonFile(files, 'tokenizer_config.json', options)) ?? {},
     files.description,
   )
   const generationConfig = await readJsonFile(files, 'generation_config.json', options)
-  const contents = { tokenizer: content, config, generationConfig }
+  const contents = { tokenizer: content, vocabulary, config, generationConfig }
   const tokenizer = createTokenizer(contents, architecture, files.description)
   const { controlTexts } = tokenizer
   return {
