@@ -3,6 +3,7 @@ import { Agent, createServer, type IncomingMessage, request as httpRequest } fro
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import type { GatewayVariables } from '../context.ts'
@@ -266,6 +267,35 @@ describe('hostile requests', () => {
     const request = 'GET /api/v1/generate?inputs=a&max_new_tokens=3 HTTP/1.1\r\nhost: localhost\r\n\r\n'
     const response = await server.send(`${request}nonsense\r\n\r\n`)
     expect(response).toMatch(/^HTTP\/1\.1 200 OK\r\n[^{]*\{"ok":true,"outputs":"[^"]+"\}$/)
+  })
+
+  it('refuses at once a request whose body can’t be read on', async () => {
+    await using server = await startTestServer()
+    const head = 'POST /v1/completions HTTP/1.1\r\nhost: localhost\r\n'
+    const started = performance.now()
+    const response = await server.send(`${head}transfer-encoding: chunked\r\n\r\nzz\r\nzz\r\n`)
+    expect(response).toMatch(/^HTTP\/1\.1 400 [^]*"The request is not well-formed HTTP\./)
+    const cut = connect(server.port, '127.0.0.1')
+    cut.end(`${head}content-length: 100\r\n\r\n{"prompt"`)
+    expect(await text(cut)).toMatch(/^HTTP\/1\.1 400 /)
+    // A body that comes too slowly is given 10 s.
+    expect(performance.now() - started).toBeLessThan(5_000)
+  })
+
+  it('ends the answer to a client that has left within the next request', async () => {
+    await using server = await startTestServer({ stepDelayMs: 20 })
+    const client = connect(server.port, '127.0.0.1')
+    client.write(
+      'GET /api/v1/generate?inputs=a&max_new_tokens=500 HTTP/1.1\r\nhost: localhost\r\n\r\nPOST /v1',
+    )
+    await eventually(() => server.engine.steps > 2)
+    client.destroy()
+    await eventually(async () => {
+      const { steps } = server.engine
+      await sleep(200)
+      return server.engine.steps === steps
+    })
+    expect(server.engine.steps).toBeLessThan(300)
   })
 
   it('tells a client that counts characters for bytes that its body is cut', async () => {

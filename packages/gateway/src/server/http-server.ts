@@ -110,14 +110,19 @@ export function createHttpServer(
     if (ending.has(socket as Socket)) return
     // An error response must not be written into the middle of another answer. That one is still of use: a client that counts
     // characters for bytes sends the end of its body as if it were a request, and learns from the answer that the body was cut.
-    if (answer !== undefined) {
+    if (answer !== undefined && canBeCompleted(answer, error)) {
       ending.add(socket as Socket)
       answer.once('close', () => (socket as Socket).destroySoon())
-    } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') judgeLateHead(socket as Socket)
+    } else if (answer?.headersSent || answer?.req.complete) socket.destroy()
+    else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') judgeLateHead(socket as Socket)
     else refuseUnparsable(error, socket)
   })
   return server
 }
+
+/** Not if the rest of the request can't be read, for which the answer would wait, nor if the client has ended the connection. */
+const canBeCompleted = ({ req }: ServerResponse, { code }: NodeJS.ErrnoException): boolean =>
+  req.complete && code !== 'HPE_INVALID_EOF_STATE' && code !== 'ECONNRESET'
 
 /**
  * A request of HTTP/1.0 need not name its host, and health checks of load balancers don't: then it is for the address that it
