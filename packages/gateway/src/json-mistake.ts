@@ -4,12 +4,15 @@
  */
 export function describeJsonMistake(text: string, error: SyntaxError): string {
   if (text.trim() === '') return 'it is empty'
-  const told = /at position (\d+)/.exec(error.message)?.[1]
+  const told = TOLD_PLACE.exec(error.message)?.[1]
   const position = told === undefined ? findJsonMistake(text) : Number(told)
   if (position >= text.length) return 'it ends too early'
   const before = text.slice(0, position).split('\n')
   return `at position ${position} (line ${before.length} column ${before.at(-1)!.length + 1})`
 }
+
+/** How a message ends. One that quotes the text ends otherwise, and the quotation may have such words in it. */
+const TOLD_PLACE = / at position (\d+)(?: \(line \d+ column \d+\))?$/
 
 /** What may come next. `first` forms are those after an opening bracket, which may close at once. */
 type Awaited = 'value' | 'first value' | 'key' | 'first key' | 'colon' | 'comma'
