@@ -49,12 +49,16 @@ const uses: Readonly<Record<string, Use>> = {
 /** Counts the rows that are read to compute exact logits. */
 function counting(logits: Logits): { readonly logits: Logits; readonly asked: ReadonlySet<number> } {
   const asked = new Set<number>()
-  const { size, estimates, margins } = logits
   const exact = (token: number): number => {
     asked.add(token)
     return logits.exact(token)
   }
-  return { logits: { size, estimates, margins, exact }, asked }
+  const { size, ceilings } = logits
+  const bounds = {
+    estimate: (token: number) => logits.estimate(token),
+    margin: (token: number) => logits.margin(token),
+  }
+  return { logits: { size, ceilings, ...bounds, exact }, asked }
 }
 
 async function measure(layers: LocalLayers, states: readonly Float32Array[], use: Use) {

@@ -103,9 +103,9 @@ describe.each(swarmModels.map(({ name }) => name))('local layers of %s', (name) 
     screened.forEach((logits, position) => {
       const theirs = logitsAt(position)
       for (let token = 0; token < logits.size; token++) {
-        const difference = Math.abs(logits.estimates[token]! - theirs[token]!)
-        if (difference > logits.margins[token]! + tolerance) {
-          expect.fail(`token ${token} at ${position}: ${difference} is outside of ${logits.margins[token]}`)
+        const difference = Math.abs(logits.estimate(token) - theirs[token]!)
+        if (difference > logits.margin(token) + tolerance) {
+          expect.fail(`token ${token} at ${position}: ${difference} is outside of ${logits.margin(token)}`)
         }
       }
     })

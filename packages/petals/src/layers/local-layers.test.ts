@@ -149,7 +149,7 @@ describe('local layers of a repository on the Hub', () => {
     await using layers = await openLocalLayers(files, options())
     const [logits] = await layers.logits({ shape: [1, hidden], data: new Float32Array(hidden).fill(1) })
     expect(logits!.exact(3)).toBeCloseTo(hidden, 2)
-    expect(Math.abs(logits!.estimates[3]! - hidden)).toBeLessThanOrEqual(logits!.margins[3]! + 1e-3)
+    expect(Math.abs(logits!.estimate(3) - hidden)).toBeLessThanOrEqual(logits!.margin(3) + 1e-3)
   })
 })
 

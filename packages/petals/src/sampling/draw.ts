@@ -1,8 +1,8 @@
 import type { TokenId } from '@petals-chat/engine'
-import type { Logits } from '../tensor/logits.ts'
+import { stretchTokens, type Logits } from '../tensor/logits.ts'
 import type { Filter } from './filters.ts'
 import { gumbelBits, gumbelCeiling, gumbelOf, type GumbelKey } from './gumbel.ts'
-import { byRank, type RankedToken } from './ranking.ts'
+import { byRank, endOf, type RankedToken } from './ranking.ts'
 
 /** What a draw depends on besides the logits. */
 export interface Draw {
@@ -10,6 +10,9 @@ export interface Draw {
   readonly best: RankedToken
   readonly key: GumbelKey
 }
+
+/** No token's number is larger. */
+const mostNoise = gumbelCeiling(0)
 
 const noiseOf = (key: GumbelKey, token: TokenId): number => gumbelOf(gumbelBits(key, token))
 
@@ -59,21 +62,30 @@ function perturbedBest(logits: Logits, draw: Draw, before: RankedToken | undefin
 
 /** Returns the tokens that can have the highest score, by their bounds. */
 function possibleWinners(logits: Logits, draw: Draw, lowest: number): Candidate[] {
-  const { estimates, margins, size } = logits
-  const { key, best, temperature } = draw
+  const { ceilings, size } = logits
+  const { key, best } = draw
   const candidates: Candidate[] = []
   let highestLower = noiseOf(key, best.token)
-  for (let token = 0; token < size; token++) {
-    const upper = estimates[token]! + margins[token]!
-    if (upper < lowest) continue
-    const bits = gumbelBits(key, token)
-    const most = upper >= best.logit ? 0 : (upper - best.logit) / temperature
-    if (most + gumbelCeiling(bits) < highestLower) continue
-    const noise = gumbelOf(bits)
-    if (most + noise < highestLower) continue
-    candidates.push({ token, noise, ceiling: most + noise })
-    const lower = estimates[token]! - margins[token]!
-    if (lower > lowest) highestLower = Math.max(highestLower, scaled(lower, draw) + noise)
+  for (let stretch = 0; stretch < ceilings.length; stretch++) {
+    const top = ceilings[stretch]!
+    if (!(top >= lowest)) continue
+    const most = scaled(top, draw)
+    if (most + mostNoise < highestLower) continue
+    const end = endOf(stretch, size)
+    for (let token = stretch * stretchTokens; token < end; token++) {
+      const bits = gumbelBits(key, token)
+      // With so little noise, not even the best token of the stretch could win.
+      if (most + gumbelCeiling(bits) < highestLower) continue
+      const estimate = logits.estimate(token)
+      const margin = logits.margin(token)
+      if (!(estimate + margin >= lowest)) continue
+      const noise = gumbelOf(bits)
+      const ceiling = scaled(estimate + margin, draw) + noise
+      if (ceiling < highestLower) continue
+      candidates.push({ token, noise, ceiling })
+      const lower = estimate - margin
+      if (lower > lowest) highestLower = Math.max(highestLower, scaled(lower, draw) + noise)
+    }
   }
   return candidates
 }

@@ -105,8 +105,8 @@ export class ProbabilityMass {
 
   /** Adds a token's weight to the sums, or subtracts it. */
   #add(sums: WeightBounds, token: number, sign: 1 | -1): void {
-    const margin = this.#logits.margins[token]!
-    const upper = this.weightOf(this.#logits.estimates[token]! + margin)
+    const margin = this.#logits.margin(token)
+    const upper = this.weightOf(this.#logits.estimate(token) + margin)
     const narrower = Math.exp(-margin / this.#temperature)
     sums.upper += sign * upper
     sums.estimate += sign * upper * narrower

@@ -1,5 +1,5 @@
 import type { SamplingParams, TokenId } from '@petals-chat/engine'
-import type { Logits } from '../tensor/logits.ts'
+import { stretchTokens, type Logits } from '../tensor/logits.ts'
 
 export interface History {
   /** All tokens so far, prompt and answer. */
@@ -58,38 +58,54 @@ const roundingSlack = 1e-6
 /** Below the smallest normal float32, the error is not relative any more. */
 const roundingFloor = 2 ** -126
 
+interface Bounds {
+  readonly estimate: number
+  readonly margin: number
+}
+
 /** Logits after a processor, with bounds that still hold. */
 class ProcessedLogits implements Logits {
   readonly size: number
-  readonly estimates: Float32Array
-  readonly margins: Float32Array
+  readonly ceilings: Float64Array
   readonly #logits: Logits
-  readonly #touched: ReadonlySet<TokenId>
+  /** Bounds of the tokens that are changed. */
+  readonly #moved = new Map<number, Bounds>()
   readonly #process: Processor
 
   constructor(logits: Logits, touched: ReadonlySet<TokenId>, process: Processor) {
     this.#logits = logits
-    this.#touched = touched
     this.#process = process
     this.size = logits.size
-    this.estimates = logits.estimates.slice()
-    this.margins = logits.margins.slice()
+    this.ceilings = logits.ceilings.slice()
     for (const token of touched) this.#moveBounds(token)
+  }
+
+  estimate(token: number): number {
+    return this.#moved.get(token)?.estimate ?? this.#logits.estimate(token)
+  }
+
+  margin(token: number): number {
+    return this.#moved.get(token)?.margin ?? this.#logits.margin(token)
   }
 
   exact(token: number): number {
     const logit = this.#logits.exact(token)
-    return this.#touched.has(token) ? this.#process(token, logit) : logit
+    return this.#moved.has(token) ? this.#process(token, logit) : logit
   }
 
   #moveBounds(token: TokenId): void {
-    const estimate = this.#logits.estimates[token]!
-    const margin = this.#logits.margins[token]!
+    // Of tokens that the vocabulary does not have, nothing is asked.
+    if (token >= this.size) return
+    const estimate = this.#logits.estimate(token)
+    const margin = this.#logits.margin(token)
     const low = this.#process(token, estimate - margin)
     const high = this.#process(token, estimate + margin)
     const middle = (low + high) / 2
-    this.estimates[token] = middle
     const rounding = Math.abs(middle) * roundingSlack + roundingFloor
-    this.margins[token] = ((high - low) / 2 + rounding) * (1 + roundingSlack)
+    const moved = { estimate: middle, margin: ((high - low) / 2 + rounding) * (1 + roundingSlack) }
+    this.#moved.set(token, moved)
+    const stretch = Math.floor(token / stretchTokens)
+    const upper = moved.estimate + moved.margin
+    if (upper > this.ceilings[stretch]!) this.ceilings[stretch] = upper
   }
 }

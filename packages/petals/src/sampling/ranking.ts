@@ -1,5 +1,5 @@
 import { GenerationFailedError, type TokenId } from '@petals-chat/engine'
-import type { Logits } from '../tensor/logits.ts'
+import { stretchTokens, type Logits } from '../tensor/logits.ts'
 
 export interface RankedToken {
   readonly token: TokenId
@@ -11,23 +11,45 @@ export interface RankedToken {
 export const byRank = (a: RankedToken, b: RankedToken): number => b.logit - a.logit || a.token - b.token
 
 /** Returns the tokens whose upper bound is in [low, high). */
-export function tokensBetween({ estimates, margins }: Logits, low: number, high: number): TokenId[] {
+export function tokensBetween(logits: Logits, low: number, high: number): TokenId[] {
+  const { ceilings, size } = logits
   const tokens: TokenId[] = []
-  for (let token = 0; token < estimates.length; token++) {
-    const upper = estimates[token]! + margins[token]!
-    if (upper >= low && upper < high) tokens.push(token)
+  for (let stretch = 0; stretch < ceilings.length; stretch++) {
+    if (!(ceilings[stretch]! >= low)) continue
+    const end = endOf(stretch, size)
+    for (let token = stretch * stretchTokens; token < end; token++) {
+      const upper = logits.estimate(token) + logits.margin(token)
+      if (upper >= low && upper < high) tokens.push(token)
+    }
   }
   return tokens
 }
+
+/** Returns the end of a stretch's tokens. */
+export const endOf = (stretch: number, size: number): number => Math.min((stretch + 1) * stretchTokens, size)
 
 export const exactRanking = (logits: Logits, tokens: readonly TokenId[]): RankedToken[] =>
   tokens.map((token) => ({ token, logit: logits.exact(token) })).sort(byRank)
 
 /** Returns the highest lower bound: the best logit is at least this. */
-function highestLower({ estimates, margins }: Logits): number {
+function highestLower(logits: Logits): number {
+  const { ceilings } = logits
+  let first = 0
+  for (let stretch = 1; stretch < ceilings.length; stretch++)
+    if (ceilings[stretch]! > ceilings[first]!) first = stretch
+  // After the most promising stretch, few others can have more.
+  let highest = lowerIn(logits, first)
+  for (let stretch = 0; stretch < ceilings.length; stretch++)
+    if (ceilings[stretch]! > highest) highest = Math.max(highest, lowerIn(logits, stretch))
+  return highest
+}
+
+/** Returns the highest lower bound of a stretch. */
+function lowerIn(logits: Logits, stretch: number): number {
+  const end = endOf(stretch, logits.size)
   let highest = -Infinity
-  for (let token = 0; token < estimates.length; token++) {
-    const lower = estimates[token]! - margins[token]!
+  for (let token = stretch * stretchTokens; token < end; token++) {
+    const lower = logits.estimate(token) - logits.margin(token)
     if (lower > highest) highest = lower
   }
   return highest
@@ -44,11 +66,16 @@ export function bestToken(logits: Logits): RankedToken {
 }
 
 /** Returns the k-th highest lower bound (k ≥ 1), or the lowest if there are fewer. A heap of k values avoids sorting them all. */
-function kthHighestLower({ estimates, margins, size }: Logits, k: number): number {
+function kthHighestLower(logits: Logits, k: number): number {
+  const { ceilings, size } = logits
   const heap = new Float64Array(Math.min(k, size)).fill(-Infinity)
-  for (let token = 0; token < size; token++) {
-    const lower = estimates[token]! - margins[token]!
-    if (lower > heap[0]!) replaceLowest(heap, lower)
+  for (let stretch = 0; stretch < ceilings.length; stretch++) {
+    if (!(ceilings[stretch]! > heap[0]!)) continue
+    const end = endOf(stretch, size)
+    for (let token = stretch * stretchTokens; token < end; token++) {
+      const lower = logits.estimate(token) - logits.margin(token)
+      if (lower > heap[0]!) replaceLowest(heap, lower)
+    }
   }
   return heap[0]!
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ExactLogits, type Logits } from '../tensor/logits.ts'
+import { ceilingsOf, ExactLogits, type Logits } from '../tensor/logits.ts'
 import { createFilter } from './filters.ts'
 import { describeToken } from './logprobs.ts'
 import { bestToken, topK } from './ranking.ts'
@@ -11,17 +11,28 @@ const none = { tokens: [], answerStart: 0 }
 /** Logits with known exact values, whose estimates have errors of up to their margins. */
 class BlurredLogits implements Logits {
   readonly size: number
-  readonly estimates: Float32Array
-  readonly margins: Float32Array
+  readonly ceilings: Float64Array
+  readonly #estimates: Float32Array
+  readonly #margins: Float32Array
   readonly #exact: Float32Array
   readonly asked = new Set<number>()
 
   constructor(exact: Float32Array, margin: number, errors: readonly number[]) {
     this.size = exact.length
     this.#exact = exact
-    this.margins = exact.map((_, i) => margin * (1 + (i % 3)) + 1e-5)
-    this.estimates = exact.map((value, i) => value + margin * (1 + (i % 3)) * errors[i % errors.length]!)
+    this.#margins = exact.map((_, i) => margin * (1 + (i % 3)) + 1e-5)
+    this.#estimates = exact.map((value, i) => value + margin * (1 + (i % 3)) * errors[i % errors.length]!)
+    this.ceilings = ceilingsOf(this)
   }
+
+  estimate(token: number): number {
+    return this.#estimates[token]!
+  }
+
+  margin(token: number): number {
+    return this.#margins[token]!
+  }
+
   exact(token: number): number {
     this.asked.add(token)
     return this.#exact[token]!
@@ -56,7 +67,9 @@ describe('choices from bounded estimates equal choices from exact logits', () =>
       fc.property(logitsArbitrary, temperatures, fractions, ({ exact, blurred }, temperature, fraction) => {
         const allowed = (logits: Logits): number[] => {
           const filter = createFilter(logits, { temperature, topP: fraction }, bestToken(exact))
-          return [...exact.estimates.keys()].filter((token) => filter({ token, logit: exact.exact(token) }))
+          return Array.from({ length: exact.size }, (_, token) => token).filter((token) =>
+            filter({ token, logit: exact.exact(token) }),
+          )
         }
         expect(allowed(blurred)).toEqual(allowed(exact))
       }),

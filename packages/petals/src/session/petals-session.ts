@@ -54,7 +54,7 @@ const randomSeed = (): number => crypto.getRandomValues(new Uint32Array(1))[0]!
 /** Positions of a prompt that one step of the swarm scores. The work ends within one step after the client disconnects. */
 const tokensPerScoringStep = 256
 
-/** Positions whose logits are in memory at a time (16 × 250880 of BLOOM: 32 MB with their bounds). */
+/** Positions whose logits are in memory at a time (16 × 250880 of BLOOM: estimates of 8 MB). */
 const scoredAtOnce = 16
 
 /** So few logits are computed from their rows of the LM head; for more, the pass over all is faster. */

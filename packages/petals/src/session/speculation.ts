@@ -5,7 +5,7 @@ import type { RouteTimes } from '../drafting/route-times.ts'
 import type { InferenceSession } from '../inference/inference-session.ts'
 import { Round } from './round.ts'
 
-/** Logits that one step computes, at most: with their bounds, 32 MB. */
+/** Logits that one step computes, at most: their estimates take 8 MB. */
 const mostLogits = 2 ** 22
 
 export interface SpeculationOptions {

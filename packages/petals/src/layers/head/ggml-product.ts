@@ -7,9 +7,11 @@ import {
   type Pointer,
   type Tensor,
 } from '@petals-chat/ggml/native'
+import { stretchTokens } from '../../tensor/logits.ts'
 import type { QuantizedInputs } from './quantized-input.ts'
 import type { QuantizedLayout } from './quantized-matrix.ts'
 import { blockColumns } from './quantized-vector.ts'
+import type { ScreeningAnswer } from './screening-frames.ts'
 import type { ScreeningProduct } from './screening-product.ts'
 
 /** Positions that are multiplied at once. More take as long for each: then the kernel computes, and does not wait for memory. */
@@ -17,9 +19,6 @@ const mostTogether = 8
 
 /** A thread takes this many bytes of rows at a time, so that one that other programs slow down takes fewer. */
 const sliceBytes = 16 * 2 ** 20
-
-/** Kernels compute four rows together. */
-const rowsTogether = 4
 
 export interface GgmlProductOptions {
   /** Reads the bytes of some rows, in pieces. */
@@ -67,28 +66,25 @@ export class GgmlProduct implements ScreeningProduct {
     return new GgmlProduct(layout, slices, units, threads)
   }
 
-  async multiply({ positions, bytes, units }: QuantizedInputs): Promise<Float32Array> {
-    const { rows, rowBytes } = this.#layout
-    const estimates = new Float32Array(positions * rows)
+  async multiply(
+    { positions, bytes, units }: QuantizedInputs,
+    answer: Pick<ScreeningAnswer, 'put'>,
+  ): Promise<void> {
+    const { rowBytes } = this.#layout
     for (let first = 0; first < positions; first += mostTogether) {
       const count = Math.min(mostTogether, positions - first)
       await this.#multiplyTogether(
         bytes.subarray(first * rowBytes, (first + count) * rowBytes),
         count,
         (slice, products) => {
+          const ofRows = this.#units.subarray(slice.first, slice.first + slice.rows)
           for (let index = 0; index < count; index++) {
-            const place = (first + index) * rows + slice.first
-            this.#scale(
-              slice,
-              products.subarray(index * slice.rows),
-              units[first + index]!,
-              estimates.subarray(place),
-            )
+            const own = products.subarray(index * slice.rows, (index + 1) * slice.rows)
+            answer.put(first + index, slice.first, own, ofRows, units[first + index]!)
           }
         },
       )
     }
-    return estimates
   }
 
   /** Each thread takes the next slice when it has done one. */
@@ -105,20 +101,15 @@ export class GgmlProduct implements ScreeningProduct {
     // Only now is no thread using the slices, which the next call writes to.
     for (const end of ends) if (end.status === 'rejected') throw end.reason
   }
-
-  #scale(slice: Slice, products: Float32Array, unit: number, target: Float32Array): void {
-    const units = this.#units.subarray(slice.first, slice.first + slice.rows)
-    for (let row = 0; row < units.length; row++) target[row] = products[row]! * unit * units[row]!
-  }
 }
 
-/** Cuts the rows for so many threads: all slices but the last have the same size. */
+/** Cuts the rows for so many threads: all slices but the last have the same size, in whole stretches. */
 export function slicesOf(
   { rows, rowBytes }: Pick<QuantizedLayout, 'rows' | 'rowBytes'>,
   threads: number,
 ): readonly { readonly first: number; readonly rows: number }[] {
   const turns = threads === 1 ? 1 : Math.ceil((rows * rowBytes) / (threads * sliceBytes))
-  const size = Math.ceil(rows / (threads * turns * rowsTogether)) * rowsTogether
+  const size = Math.ceil(rows / (threads * turns * stretchTokens)) * stretchTokens
   return Array.from({ length: Math.ceil(rows / size) }, (_, index) => ({
     first: index * size,
     rows: Math.min(size, rows - index * size),

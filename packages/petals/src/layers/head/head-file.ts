@@ -6,6 +6,7 @@ import { bytesOf } from '../../tensor/tensor.ts'
 import { inFolder, makeWhole, removeFiles, sizeOf } from '../storage.ts'
 import type { StoredTensor, WeightMatrix } from '../weight-matrix.ts'
 import { layoutOf, quantizedParts, type QuantizedLayout } from './quantized-matrix.ts'
+import { rowBoundsOf, type RowBounds } from './screened-logits.ts'
 
 /** Part of the file names, so that a change of the format creates new files. */
 const formatVersion = 4
@@ -22,10 +23,7 @@ export interface HeadFileOptions extends FileOptions {
 export interface HeadFile {
   readonly path: string
   readonly layout: QuantizedLayout
-  /** ‖w - ŵ‖ of each row. */
-  readonly rowErrors: Float32Array
-  /** ‖ŵ‖ of each row. */
-  readonly rowNorms: Float32Array
+  readonly bounds: RowBounds
 }
 
 /**
@@ -51,8 +49,10 @@ export async function openHeadFile(
   return {
     path: file,
     layout,
-    rowErrors: await readFloats(file, layout.errors, layout.rows),
-    rowNorms: await readFloats(file, layout.norms, layout.rows),
+    bounds: rowBoundsOf(
+      await readFloats(file, layout.errors, layout.rows),
+      await readFloats(file, layout.norms, layout.rows),
+    ),
   }
 }
 

@@ -1,6 +1,7 @@
 import type { QuantizedInputs } from './quantized-input.ts'
 import type { QuantizedLayout } from './quantized-matrix.ts'
 import { blockBytes, blockColumns, scaleAt } from './quantized-vector.ts'
+import type { ScreeningAnswer } from './screening-frames.ts'
 import type { ScreeningProduct } from './screening-product.ts'
 
 /**
@@ -21,20 +22,23 @@ export class JavaScriptProduct implements ScreeningProduct {
     this.#units = units
   }
 
-  multiply({ positions, bytes, units }: QuantizedInputs): Promise<Float32Array> {
+  multiply(
+    { positions, bytes, units }: QuantizedInputs,
+    answer: Pick<ScreeningAnswer, 'put'>,
+  ): Promise<void> {
     const { rows, rowBytes } = this.#layout
-    const estimates = new Float32Array(positions * rows)
+    const products = Array.from({ length: positions }, () => new Float32Array(rows))
     const codes = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length)
     const scales = scalesOf(bytes)
     const blocks = rowBytes / blockBytes
     for (let row = 0; row < rows; row++) {
       const weights = { codes: this.#codes, scales: this.#scales, start: row * blocks }
-      for (let position = 0; position < positions; position++) {
-        const sum = dot(weights, { codes, scales, start: position * blocks }, blocks)
-        estimates[position * rows + row] = sum * units[position]! * this.#units[row]!
-      }
+      for (const [position, own] of products.entries())
+        own[row] = dot(weights, { codes, scales, start: position * blocks }, blocks)
     }
-    return Promise.resolve(estimates)
+    for (const [position, own] of products.entries())
+      answer.put(position, 0, own, this.#units, units[position]!)
+    return Promise.resolve()
   }
 }
 

@@ -9,7 +9,7 @@ import { seededBits } from '../../sampling/random.ts'
 import { bestToken, topK } from '../../sampling/ranking.ts'
 import type { FloatDtype } from '../../tensor/dtype.ts'
 import { createSampler } from '../../sampling/sampler.ts'
-import { SelectedLogits, type Logits } from '../../tensor/logits.ts'
+import { RowLogits, SelectedLogits, stretchTokens, type Logits } from '../../tensor/logits.ts'
 import { floatTensor } from '../../tensor/tensor.ts'
 import { LmHead } from './lm-head.ts'
 import { ScreeningProcess, ScreeningProcessEndedError } from './screening-process.ts'
@@ -45,15 +45,13 @@ async function makeHead(name: string, columns: number, dtype: FloatDtype) {
     const values = Float64Array.from({ length: rows }, (_, r) =>
       dot(input, exactRows.subarray(r * columns, (r + 1) * columns)),
     )
-    return {
-      size: rows,
-      estimates: Float32Array.from(values),
-      margins: Float32Array.from(values, (value) => Math.abs(value) * 1e-6),
-      exact: (token) => values[token]!,
-    }
+    return new RowLogits(values)
   }
   return { head: await LmHead.create(tensor, { folder: path.join(folder, name), threads: 1 }), full }
 }
+
+const estimatesOf = (logits: Logits): number[] =>
+  Array.from({ length: logits.size }, (_, token) => logits.estimate(token))
 
 /** Returns hidden states of several kinds: noise, outliers, and a few features far above the rest, as in real models. */
 const inputs = (columns: number, count: number): Float32Array[] =>
@@ -79,8 +77,11 @@ describe.each([
       const exact = full(input)
       let worst = 0
       for (let token = 0; token < rows; token++) {
-        const error = Math.abs(logits!.estimates[token]! - exact.exact(token))
-        worst = Math.max(worst, logits!.margins[token] === 0 ? error : error / logits!.margins[token]!)
+        const margin = logits!.margin(token)
+        const error = Math.abs(logits!.estimate(token) - exact.exact(token))
+        worst = Math.max(worst, margin === 0 ? error : error / margin)
+        const ceiling = logits!.ceilings[Math.floor(token / stretchTokens)]!
+        expect(logits!.estimate(token) + margin).toBeLessThanOrEqual(ceiling)
       }
       expect(worst).toBeLessThanOrEqual(1)
       // Fails for a bound that holds only because it is far too wide.
@@ -101,7 +102,9 @@ describe.each([
       expect(ids(topK(logits, 40))).toEqual(ids(topK(exact, 40)))
       const nucleus = (of: Logits): number[] => {
         const filter = createFilter(of, { temperature: 2, topP: 0.9 }, bestToken(of))
-        return [...of.estimates.keys()].filter((token) => filter({ token, logit: of.exact(token) }))
+        return Array.from({ length: of.size }, (_, token) => token).filter((token) =>
+          filter({ token, logit: of.exact(token) }),
+        )
       }
       expect(nucleus(logits)).toEqual(nucleus(exact))
     })
@@ -154,7 +157,7 @@ it('shares one pass between concurrent calls, and returns to each its own rows',
   })
   expect(await head.logits([])).toEqual([])
   const [again] = await head.logits([batch[0]!])
-  expect([...again!.estimates]).toEqual([...answers[0]![0]!.estimates])
+  expect(estimatesOf(again!)).toEqual(estimatesOf(answers[0]![0]!))
 })
 
 it('repeats a pass when its process dies, while idle and during a pass', async () => {
@@ -168,9 +171,7 @@ it('repeats a pass when its process dies, while idle and during a pass', async (
     process.kill(pid, 'SIGKILL')
     const answers = [await early, await head.logits(given)]
     for (const logits of answers)
-      expect(logits?.map(({ estimates }) => estimates) ?? expected.map((each) => each.estimates)).toEqual(
-        expected.map(({ estimates }) => estimates),
-      )
+      expect((logits ?? expected).map(estimatesOf)).toEqual(expected.map(estimatesOf))
     expect(head.pid).not.toBe(pid)
   }
 })
@@ -182,7 +183,7 @@ it('finishes the current passes when it is closed, and then refuses calls', asyn
   await head[Symbol.asyncDispose]()
   await head[Symbol.asyncDispose]()
   const [logits] = await pending
-  expect(Math.abs(logits!.estimates[3]! - full(input!).exact(3))).toBeLessThanOrEqual(logits!.margins[3]!)
+  expect(Math.abs(logits!.estimate(3) - full(input!).exact(3))).toBeLessThanOrEqual(logits!.margin(3))
   await expect(head.logits([input!])).rejects.toThrow('unloaded')
 })
 
@@ -296,7 +297,8 @@ describe('without usable libraries', () => {
         const answer = await run.call(this, request)
         const positions = request.inputs.length / 96
         // The fallback checks all in one pass.
-        if (positions === faulty && !passes.includes(positions)) answer.estimates.fill(1e6)
+        if (positions === faulty && !passes.includes(positions))
+          for (const { codes } of answer) codes.fill(32_000)
         passes.push(positions)
         return answer
       })

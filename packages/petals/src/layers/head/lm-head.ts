@@ -5,7 +5,8 @@ import { WeightMatrix, type StoredTensor } from '../weight-matrix.ts'
 import { openHeadFile, type HeadFile, type HeadFileOptions } from './head-file.ts'
 import { ScreenedLogits } from './screened-logits.ts'
 import { ScreeningProcess, ScreeningProcessEndedError } from './screening-process.ts'
-import type { ScreeningAnswer, ScreeningRequest, ScreeningSetup } from './screening.ts'
+import type { ScreenedPosition } from './screening-frames.ts'
+import type { ScreeningRequest, ScreeningSetup } from './screening.ts'
 import { usableLibraries, type UsableLibraries } from './usable-libraries.ts'
 
 export interface LmHeadOptions extends HeadFileOptions {
@@ -20,8 +21,8 @@ export interface LmHeadOptions extends HeadFileOptions {
 /** How often a process with llama.cpp's libraries is started for a model before JavaScript computes. */
 const nativeTries = 2
 
-/** Bytes of the results of one pass, at most (a float32 for each position and row). A pass has at least one position. */
-const resultBytesPerPass = 64 * 2 ** 20
+/** Estimates of one pass, at most: 32 MB. A pass has at least one position. */
+const estimatesPerPass = 2 ** 24
 
 /**
  * logits = W · h over the whole vocabulary, W [vocabulary, hidden] without bias, exact where it matters at half the bytes
@@ -64,7 +65,13 @@ export class LmHead implements AsyncDisposable {
     const matrix = new WeightMatrix(tensor)
     try {
       const file = await openHeadFile(tensor, matrix, options)
-      const setup = { path: file.path, layout: file.layout, threads, libraries: libraries.folder }
+      const setup = {
+        path: file.path,
+        layout: file.layout,
+        largestNorm: file.bounds.stretchNorms.reduce((most, norm) => Math.max(most, norm), 0),
+        threads,
+        libraries: libraries.folder,
+      }
       const parts = { matrix, file, signal }
       let { reason = '' } = libraries
       // A process that the system ends for want of memory or files while it loads says nothing about the libraries.
@@ -146,7 +153,7 @@ export class LmHead implements AsyncDisposable {
 
   async #run(): Promise<void> {
     this.#running = true
-    const positionsPerPass = Math.max(1, Math.floor(resultBytesPerPass / (this.#matrix.rows * 4)))
+    const positionsPerPass = Math.max(1, Math.floor(estimatesPerPass / this.#matrix.rows))
     while (this.#waiting.length > 0) {
       // Outputs of several chats that have arrived are read one after the other: together they cost little more than one.
       await setImmediate()
@@ -162,22 +169,17 @@ export class LmHead implements AsyncDisposable {
   }
 
   async #screen(inputs: readonly Float32Array[]): Promise<readonly Logits[]> {
-    const { rows, columns } = this.#matrix
+    const { columns } = this.#matrix
     const request = new Float32Array(inputs.length * columns)
     inputs.forEach((input, index) => request.set(input, index * columns))
-    const answer = await this.#pass({ inputs: request })
-    const { rowErrors, rowNorms } = this.#file
-    return inputs.map((input, index) => {
-      const estimates = answer.estimates.subarray(index * rows, (index + 1) * rows)
-      const inputNorm = answer.inputNorms[index]!
-      const inputError = answer.inputErrors[index]!
-      const bound = { rowErrors, rowNorms, inputNorm, inputError }
-      return new ScreenedLogits(estimates, input, this.#matrix, bound)
-    })
+    const screened = await this.#pass({ inputs: request })
+    return inputs.map(
+      (input, index) => new ScreenedLogits(screened[index]!, input, this.#matrix, this.#file.bounds),
+    )
   }
 
   /** Runs a pass; if the process has ended, once more in a new one. A pass has no side effects, so it can be repeated. */
-  async #pass(request: ScreeningRequest): Promise<ScreeningAnswer> {
+  async #pass(request: ScreeningRequest): Promise<readonly ScreenedPosition[]> {
     try {
       return await this.#process.run(request)
     } catch (error) {
@@ -229,7 +231,7 @@ function keepsBound(screened: readonly Logits[]): boolean {
     const step = Math.max(1, Math.floor(logits.size / checkedTokens))
     for (let token = logits.size - 1; token >= 0; token -= step) {
       // Written so that NaN fails, too.
-      if (!(Math.abs(logits.estimates[token]! - logits.exact(token)) <= logits.margins[token]!)) return false
+      if (!(Math.abs(logits.estimate(token) - logits.exact(token)) <= logits.margin(token))) return false
     }
     return true
   })

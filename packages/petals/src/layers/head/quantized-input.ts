@@ -1,6 +1,6 @@
 import { dot } from '../dot.ts'
 import { blocksOf, quantize, vectorBytes } from './quantized-vector.ts'
-import type { ErrorBound } from './screened-logits.ts'
+import type { ScreenedPosition } from './screening-frames.ts'
 
 /** Hidden states as the kernels multiply them, and the part of the bound that each of them sets. */
 export interface QuantizedInputs {
@@ -9,7 +9,7 @@ export interface QuantizedInputs {
   readonly bytes: Uint8Array
   /** The unit of each position's scales. */
   readonly units: Float64Array
-  /** `inputNorm` and `inputError` of the `ErrorBound` of each position. */
+  /** `inputNorm` and `inputError` of the `ScreenedPosition` of each position. */
   readonly norms: Float64Array
   readonly errors: Float64Array
 }
@@ -46,7 +46,7 @@ const roundings = (columns: number): number => blocksOf(columns) + 65
 function quantizeInput(
   x: Float32Array,
   target: Uint8Array,
-): Pick<ErrorBound, 'inputNorm' | 'inputError'> & { readonly unit: number } {
+): Pick<ScreenedPosition, 'inputNorm' | 'inputError'> & { readonly unit: number } {
   const { unit, squaredError, squaredNorm } = quantize(x, target)
   const summing = (roundings(x.length) + 1) * 2 ** -24 * Math.sqrt(squaredNorm)
   return {

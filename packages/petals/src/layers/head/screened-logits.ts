@@ -1,26 +1,74 @@
-import type { Logits } from '../../tensor/logits.ts'
+import { stretchTokens, type Logits } from '../../tensor/logits.ts'
 import type { WeightMatrix } from '../weight-matrix.ts'
+import type { ScreenedPosition } from './screening-frames.ts'
 
-/** The result of a screening pass over 8-bit weights, with the exact rows behind it. */
+/** What is known of the distance of each 8-bit row from the original. */
+export interface RowBounds {
+  /** ‖w - ŵ‖ of each row. */
+  readonly errors: Float32Array
+  /** ‖ŵ‖ of each row. */
+  readonly norms: Float32Array
+  /** The largest of both in each stretch of rows. */
+  readonly stretchErrors: Float32Array
+  readonly stretchNorms: Float32Array
+}
+
+export const rowBoundsOf = (errors: Float32Array, norms: Float32Array): RowBounds => ({
+  errors,
+  norms,
+  stretchErrors: largestOf(errors),
+  stretchNorms: largestOf(norms),
+})
+
+const largestOf = (values: Float32Array): Float32Array =>
+  Float32Array.from({ length: Math.ceil(values.length / stretchTokens) }, (_, stretch) =>
+    Math.max(...values.subarray(stretch * stretchTokens, (stretch + 1) * stretchTokens)),
+  )
+
+/** Margins are larger by this factor, so that the roundings of their own computation never make one too small. */
+const roundingSlack = 1e-6
+
+/**
+ * The result of a screening pass over 8-bit weights, with the exact rows behind it. The margin of row r is
+ * errors[r] · inputNorm + norms[r] · inputError, and what the codes round. It is computed for the few tokens of which it is
+ * asked: lists of all estimates and margins would be most of what the garbage collector has to do for a token.
+ */
 export class ScreenedLogits implements Logits {
   readonly size: number
-  readonly estimates: Float32Array
+  readonly #screened: ScreenedPosition
   readonly #input: Float32Array
   readonly #matrix: WeightMatrix
-  readonly #bound: ErrorBound
+  readonly #rows: RowBounds
   readonly #known = new Map<number, number>()
-  #margins: Float32Array | undefined
+  #ceilings: Float64Array | undefined
 
-  constructor(estimates: Float32Array, input: Float32Array, matrix: WeightMatrix, bound: ErrorBound) {
-    this.size = estimates.length
-    this.estimates = estimates
+  constructor(screened: ScreenedPosition, input: Float32Array, matrix: WeightMatrix, rows: RowBounds) {
+    this.size = screened.codes.length
+    this.#screened = screened
     this.#input = input
     this.#matrix = matrix
-    this.#bound = bound
+    this.#rows = rows
   }
 
-  get margins(): Float32Array {
-    return (this.#margins ??= marginsOf(this.#bound, this.size))
+  /** Each step of the sum is monotonic, also where it is rounded: so no token's upper bound is above its ceiling. */
+  get ceilings(): Float64Array {
+    if (this.#ceilings) return this.#ceilings
+    const { peaks, step } = this.#screened
+    const { stretchErrors, stretchNorms } = this.#rows
+    const ceilings = new Float64Array(peaks.length)
+    for (let stretch = 0; stretch < ceilings.length; stretch++) {
+      const margin = this.#marginOf(stretchErrors[stretch]!, stretchNorms[stretch]!)
+      ceilings[stretch] = peaks[stretch]! * step + margin
+    }
+    return (this.#ceilings = ceilings)
+  }
+
+  estimate(token: number): number {
+    return this.#screened.codes[token]! * this.#screened.step
+  }
+
+  margin(token: number): number {
+    return this.#marginOf(this.#rows.errors[token]!, this.#rows.norms[token]!)
   }
 
   exact(token: number): number {
@@ -31,26 +79,9 @@ export class ScreenedLogits implements Logits {
     }
     return value
   }
-}
 
-/** The margin of row r is rowErrors[r] · inputNorm + rowNorms[r] · inputError. */
-export interface ErrorBound {
-  /** ‖w - ŵ‖ and ‖ŵ‖ of each row. */
-  readonly rowErrors: Float32Array
-  readonly rowNorms: Float32Array
-  /** ‖x‖ */
-  readonly inputNorm: number
-  /** Largest error of the kernel from ŵ·x, in units of ‖ŵ‖. */
-  readonly inputError: number
-}
-
-/** Margins are float32, and larger by this factor, so that rounding never makes one too small. */
-const roundingSlack = 1e-6
-
-function marginsOf({ rowErrors, rowNorms, inputNorm, inputError }: ErrorBound, size: number): Float32Array {
-  const margins = new Float32Array(size)
-  for (let row = 0; row < size; row++) {
-    margins[row] = (rowErrors[row]! * inputNorm + rowNorms[row]! * inputError) * (1 + roundingSlack)
+  #marginOf(error: number, norm: number): number {
+    const { inputNorm, inputError, rounding } = this.#screened
+    return (error * inputNorm + norm * inputError) * (1 + roundingSlack) + rounding
   }
-  return margins
 }

@@ -1,12 +1,22 @@
-// The process that holds the 8-bit weights. The engine starts it and uses it over IPC. It ends with the engine.
+// The process that holds the 8-bit weights. The engine starts it over IPC, and uses it over a pipe. It ends with the engine.
+import { Socket } from 'node:net'
 import process from 'node:process'
 import type { Ggml } from '@petals-chat/ggml/native'
+import { FrameReader } from './frame-reader.ts'
 import type { GgmlProduct } from './ggml-product.ts'
 import { JavaScriptProduct } from './javascript-product.ts'
 import { quantizeInputs } from './quantized-input.ts'
-import { openWeightFile } from './weight-file.ts'
+import {
+  answerBytes,
+  decodeHeader,
+  decodeInputs,
+  pipeDescriptor,
+  requestHeaderBytes,
+  ScreeningAnswer,
+} from './screening-frames.ts'
 import type { ScreeningProduct } from './screening-product.ts'
-import type { ScreeningAnswer, ScreeningMessage, ScreeningRequest, ScreeningSetup } from './screening.ts'
+import type { ScreeningMessage, ScreeningSetup } from './screening.ts'
+import { openWeightFile } from './weight-file.ts'
 
 process.on('disconnect', endAtOnce)
 // Ctrl+C, a closed terminal and a service manager signal all processes at once. The engine decides when this one ends.
@@ -51,21 +61,37 @@ async function openProduct({ path, layout, threads, libraries }: ScreeningSetup)
   return await native.openProduct(native.ggml, layout, { rows, units, threads })
 }
 
-function serve(product: ScreeningProduct, { layout }: ScreeningSetup): void {
-  process.on('message', (request: ScreeningRequest) => {
-    screen(product, request, layout.columns).then((answer) => send({ type: 'answer', ...answer }), failed)
-  })
+function serve(product: ScreeningProduct, setup: ScreeningSetup): void {
+  const pipe = new Socket({ fd: pipeDescriptor })
+  // The pipe breaks when the engine ends, which 'disconnect' reports, too.
+  pipe.on('error', endAtOnce)
+  void answerAll(product, pipe, setup)
   send({ type: 'ready' })
 }
 
-async function screen(
-  product: ScreeningProduct,
-  { inputs }: ScreeningRequest,
-  columns: number,
-): Promise<ScreeningAnswer> {
-  const quantized = quantizeInputs(inputs, columns)
-  const estimates = await product.multiply(quantized)
-  return { estimates, inputNorms: quantized.norms, inputErrors: quantized.errors }
+/** Answers one request after the other. */
+async function answerAll(product: ScreeningProduct, pipe: Socket, setup: ScreeningSetup): Promise<never> {
+  const { rows, columns } = setup.layout
+  const requests = new FrameReader(pipe)
+  const room = answerRoom(rows)
+  while (true) {
+    const positions = decodeHeader(await requests.read(requestHeaderBytes))
+    const inputs = decodeInputs(await requests.read(positions * columns * 4))
+    try {
+      const quantized = quantizeInputs(inputs, columns)
+      const answer = new ScreeningAnswer(quantized, { rows, largestNorm: setup.largestNorm }, room(positions))
+      await product.multiply(quantized, answer)
+      pipe.write(answer.bytes)
+    } catch (error) {
+      failed(error)
+    }
+  }
+}
+
+/** Most passes are over one position. The engine has read an answer before it asks again, so the next one may take its place. */
+function answerRoom(rows: number): (positions: number) => Uint8Array {
+  const usual = new Uint8Array(answerBytes(1, rows))
+  return (positions) => (positions === 1 ? usual : new Uint8Array(answerBytes(positions, rows)))
 }
 
 function send(message: ScreeningMessage): void {

@@ -23,7 +23,8 @@ beforeAll(async () => {
   for (let row = 1; row < 16; row++) bytes.copyWithin(row * layout.rowBytes, 0, layout.rowBytes)
   bytes.set(new Uint8Array(new Float32Array(16).fill(facts.unit).buffer), layout.units)
   await writeFile(file, bytes)
-  setup = { path: file, layout, threads: 1, libraries: findLibraries()!.folder }
+  const largestNorm = Math.sqrt(facts.squaredNorm)
+  setup = { path: file, layout, largestNorm, threads: 1, libraries: findLibraries()!.folder }
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -51,10 +52,15 @@ function isAlive(pid: number): boolean {
 
 it('multiplies each position with all rows', async () => {
   await using screening = await ScreeningProcess.start(setup)
-  const { estimates, inputNorms } = await screening.run(request())
-  expect(estimates.length).toBe(32)
-  expect(new Set(estimates)).toEqual(new Set([(64 * 127 ** 2) / (256 * 64)]))
-  for (const norm of inputNorms) expect(norm).toBeCloseTo((8 * 127) / 64, 4)
+  const screened = await screening.run(request())
+  expect(screened.length).toBe(2)
+  for (const { codes, peaks, step, rounding, inputNorm } of screened) {
+    expect(codes.length).toBe(16)
+    for (const code of codes)
+      expect(Math.abs(code * step - (64 * 127 ** 2) / (256 * 64))).toBeLessThanOrEqual(rounding)
+    expect([...peaks]).toEqual([codes[0]])
+    expect(inputNorm).toBeCloseTo((8 * 127) / 64, 4)
+  }
 })
 
 it("rejects with the reason if the weights can't be loaded", async () => {
@@ -90,7 +96,7 @@ it('ignores signals that a terminal or a service manager sends to all processes'
   await using screening = await ScreeningProcess.start(setup)
   for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) {
     process.kill(screening.pid!, signal)
-    expect((await screening.run(request())).estimates.length).toBe(32)
+    expect((await screening.run(request())).length).toBe(2)
   }
 })
 
@@ -141,8 +147,8 @@ it('does not keep the program alive', async () => {
   const script = `
     prepareScreeningProcess()
     const screening = await ScreeningProcess.start(setup)
-    const { estimates } = await screening.run({ inputs: inputs() })
-    process.stdout.write(String(Math.round(estimates[0])))
+    const [{ codes, step }] = await screening.run({ inputs: inputs() })
+    process.stdout.write(String(Math.round(codes[0] * step)))
     prepareScreeningProcess()
   `
   expect(await run(process.execPath, nodeArguments(script))).toBe('32')
@@ -207,7 +213,7 @@ it('starts another spare process if the first one died', async () => {
   prepareScreeningProcess()
   await using other = await ScreeningProcess.start(setup)
   expect(other.pid).not.toBe(screening.pid)
-  expect((await other.run(request())).estimates.length).toBe(32)
+  expect((await other.run(request())).length).toBe(2)
 })
 
 it.runIf(process.platform === 'linux')('ends the spare process if a load fails before using it', async () => {

@@ -3,8 +3,17 @@ import type { Socket } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { abortable, childEnvironment, endWithThisProcess, type AbortOptions } from '@petals-chat/engine'
+import { FrameReader } from './frame-reader.ts'
+import type { QuantizedLayout } from './quantized-matrix.ts'
+import {
+  answerBytes,
+  decodeAnswer,
+  encodeRequest,
+  pipeDescriptor,
+  type ScreenedPosition,
+} from './screening-frames.ts'
+import type { ScreeningMessage, ScreeningRequest, ScreeningSetup } from './screening.ts'
 import { usableLibraries } from './usable-libraries.ts'
-import type { ScreeningAnswer, ScreeningMessage, ScreeningRequest, ScreeningSetup } from './screening.ts'
 
 /** Unbuilt sources run under this export condition, which the child process needs, too. */
 const runsFromSource = import.meta.url.endsWith('.ts')
@@ -27,7 +36,8 @@ function startProcess(libraries: string | undefined): StartedProcess {
     execArgv,
     env: { ...childEnvironment(), UV_THREADPOOL_SIZE: poolSize() },
     serialization: 'advanced',
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    // On Windows, an ordinary pipe could not be read and written at the same time.
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'overlapped'],
   })
   endWithThisProcess(child)
   const lastWords = readErrors(child)
@@ -39,7 +49,12 @@ function startProcess(libraries: string | undefined): StartedProcess {
 function rest(child: ChildProcess): void {
   child.unref()
   child.channel?.unref()
+  pipeOf(child)?.unref()
 }
+
+/** The pipe of requests and answers. There is none if the process could not be started. */
+const pipeOf = (child: ChildProcess): Socket | undefined =>
+  (child.stdio as ChildProcess['stdio'] | undefined)?.[pipeDescriptor] as Socket | undefined
 
 /** Characters of a process's standard error that are kept: what ggml prints before it aborts. */
 const keptLength = 4000
@@ -61,6 +76,7 @@ function readErrors(child: ChildProcess): () => string {
 function work(child: ChildProcess): void {
   child.ref()
   child.channel?.ref()
+  pipeOf(child)?.ref()
 }
 
 /** A process that waits for its setup. */
@@ -105,13 +121,25 @@ export class ScreeningProcessEndedError extends Error {
 export class ScreeningProcess implements AsyncDisposable {
   readonly #child: ChildProcess
   readonly #exited = Promise.withResolvers<void>()
-  #pending = Promise.withResolvers<ScreeningMessage>()
+  readonly #pipe: Socket | undefined
+  readonly #answers: FrameReader | undefined
+  readonly #layout: QuantizedLayout
+  /** Is settled by an answer, by what the process says over IPC, and by its end. */
+  #pending = Promise.withResolvers<Uint8Array | undefined>()
   #end: Error | undefined
 
   private constructor(setup: ScreeningSetup) {
     const { child, lastWords } = takeProcess(setup.libraries)
     this.#child = child
-    this.#child.on('message', (message: ScreeningMessage) => this.#pending.resolve(message))
+    this.#layout = setup.layout
+    this.#pipe = pipeOf(child)
+    // If the process has ended, its 'exit' event reports it.
+    this.#pipe?.on('error', () => {})
+    this.#answers = this.#pipe && new FrameReader(this.#pipe)
+    this.#child.on('message', (message: ScreeningMessage) => {
+      if (message.type === 'failed') this.#pending.reject(new Error(message.reason))
+      else this.#pending.resolve(undefined)
+    })
     this.#child.on('error', (error) => this.#ended(`could not be started: ${error.message}`))
     this.#child.on('exit', (code, signal) =>
       this.#ended(`has ended (${signal ?? `exit code ${code}`})${lastWords()}`),
@@ -126,7 +154,7 @@ export class ScreeningProcess implements AsyncDisposable {
     signal?.throwIfAborted()
     const started = new ScreeningProcess(setup)
     try {
-      await abortable(started.#answer(), signal)
+      await abortable(started.#settled(), signal)
       return started
     } catch (error) {
       await started[Symbol.asyncDispose]()
@@ -139,14 +167,16 @@ export class ScreeningProcess implements AsyncDisposable {
     return this.#end ? undefined : this.#child.pid
   }
 
-  /** @throws ScreeningProcessEndedError; Error with the reason of the process */
-  async run(request: ScreeningRequest): Promise<ScreeningAnswer> {
+  /** Returns the estimates of each position. @throws ScreeningProcessEndedError; Error with the reason of the process */
+  async run(request: ScreeningRequest): Promise<readonly ScreenedPosition[]> {
     if (this.#end) throw this.#end
+    const { rows, columns } = this.#layout
     this.#pending = Promise.withResolvers()
-    this.#send(request)
-    const message = await this.#answer()
-    if (message.type === 'answer') return message
-    throw new Error(`The process of the LM head sent '${message.type}' instead of an answer.`)
+    work(this.#child)
+    this.#pipe!.write(encodeRequest(request, columns))
+    const length = answerBytes(request.inputs.length / columns, rows)
+    void this.#answers!.read(length).then(this.#pending.resolve)
+    return decodeAnswer((await this.#settled())!, rows)
   }
 
   /** Kills the process at once, even during a pass: it has nothing to save. */
@@ -157,7 +187,7 @@ export class ScreeningProcess implements AsyncDisposable {
     await this.#exited.promise
   }
 
-  #send(message: ScreeningSetup | ScreeningRequest): void {
+  #send(message: ScreeningSetup): void {
     work(this.#child)
     // If the process has ended, its 'exit' event reports it.
     if (this.#child.connected) this.#child.send(message, () => {})
@@ -169,11 +199,9 @@ export class ScreeningProcess implements AsyncDisposable {
     this.#exited.resolve()
   }
 
-  async #answer(): Promise<ScreeningMessage> {
+  async #settled(): Promise<Uint8Array | undefined> {
     try {
-      const message = await this.#pending.promise
-      if (message.type === 'failed') throw new Error(message.reason)
-      return message
+      return await this.#pending.promise
     } finally {
       rest(this.#child)
     }

@@ -2,12 +2,14 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { findLibraries } from '@petals-chat/ggml'
 import { openGgml, type Ggml } from '@petals-chat/ggml/native'
 import { seededBits } from '../../sampling/random.ts'
+import { stretchTokens } from '../../tensor/logits.ts'
 import { dot } from '../dot.ts'
 import { GgmlProduct, kernelFor, slicesOf } from './ggml-product.ts'
 import { JavaScriptProduct } from './javascript-product.ts'
-import { quantizeInputs } from './quantized-input.ts'
+import { quantizeInputs, type QuantizedInputs } from './quantized-input.ts'
 import { layoutOf } from './quantized-matrix.ts'
 import { quantize } from './quantized-vector.ts'
+import { answerBytes, decodeAnswer, ScreeningAnswer, type ScreenedPosition } from './screening-frames.ts'
 import type { ScreeningProduct } from './screening-product.ts'
 
 const bits = seededBits(11)
@@ -23,7 +25,8 @@ function quantizedRows(weights: readonly Float32Array[]) {
   const layout = layoutOf(weights.length, weights[0]!.length)
   const bytes = new Uint8Array(layout.rows * layout.rowBytes)
   const facts = weights.map((row, index) => quantize(row, bytes.subarray(index * layout.rowBytes)))
-  return { layout, bytes, facts, units: Float32Array.from(facts, ({ unit }) => unit) }
+  const largestNorm = Math.sqrt(Math.max(...facts.map(({ squaredNorm }) => squaredNorm)))
+  return { layout, bytes, facts, largestNorm, units: Float32Array.from(facts, ({ unit }) => unit) }
 }
 
 type Rows = ReturnType<typeof quantizedRows>
@@ -43,26 +46,40 @@ async function productsOf(
   ]
 }
 
+/** Returns what the engine gets of a product. */
+async function answerOf(
+  product: ScreeningProduct,
+  inputs: QuantizedInputs,
+  { layout: { rows }, largestNorm }: Rows,
+): Promise<readonly ScreenedPosition[]> {
+  const bytes = new Uint8Array(answerBytes(inputs.positions, rows))
+  const answer = new ScreeningAnswer(inputs, { rows, largestNorm }, bytes)
+  await product.multiply(inputs, answer)
+  return decodeAnswer(answer.bytes, rows)
+}
+
 /** The largest error of any product, as a part of its bound. */
 async function worstError(
   weights: readonly Float32Array[],
   inputs: readonly Float32Array[],
   product: ScreeningProduct,
-  { facts }: Rows,
+  rows: Rows,
 ) {
   const columns = weights[0]!.length
   const all = new Float32Array(inputs.length * columns)
   inputs.forEach((input, index) => all.set(input, index * columns))
   const quantized = quantizeInputs(all, columns)
-  const estimates = await product.multiply(quantized)
+  const screened = await answerOf(product, quantized, rows)
   let worst = 0
   inputs.forEach((input, position) =>
     weights.forEach((row, index) => {
-      const { squaredError, squaredNorm } = facts[index]!
+      const { squaredError, squaredNorm } = rows.facts[index]!
+      const { codes, step, rounding } = screened[position]!
       const bound =
         Math.sqrt(squaredError) * quantized.norms[position]! +
-        Math.sqrt(squaredNorm) * quantized.errors[position]!
-      const error = Math.abs(estimates[position * weights.length + index]! - dot(row, input))
+        Math.sqrt(squaredNorm) * quantized.errors[position]! +
+        rounding
+      const error = Math.abs(codes[index]! * step - dot(row, input))
       // Written so that NaN fails, too.
       if (!(error <= worst * bound)) worst = error === 0 ? worst : error / bound
     }),
@@ -92,7 +109,7 @@ describe.each([32, 45, 576, 2080])('products of rows of %i columns', (columns) =
   it.each(Object.keys(hard))('with %s are within their bound', async (name) => {
     const weights = [
       ...Object.values(hard).map((make) => make(columns)),
-      ...Array.from({ length: 40 }, (_, row) => vector(columns, () => gaussian() * 0.02 * (1 + row))),
+      ...Array.from({ length: 140 }, (_, row) => vector(columns, () => gaussian() * 0.02 * (1 + row))),
     ]
     const inputs = [hard[name]!(columns), ...Array.from({ length: 4 }, () => vector(columns, gaussian))]
     const rows = quantizedRows(weights)
@@ -101,7 +118,7 @@ describe.each([32, 45, 576, 2080])('products of rows of %i columns', (columns) =
   })
 
   it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 17])('are those of each of %i positions', async (positions) => {
-    const weights = Array.from({ length: 33 }, () => vector(columns, gaussian))
+    const weights = Array.from({ length: 2 * stretchTokens + 9 }, () => vector(columns, gaussian))
     const inputs = Array.from({ length: positions }, () => vector(columns, gaussian))
     const rows = quantizedRows(weights)
     for (const [kind, product] of await productsOf(rows)) {
@@ -123,14 +140,15 @@ it('a product with numbers that are not finite says that nothing is known, and t
         64,
       )
       expect(quantized.errors[0]).toBeNaN()
-      expect((await product.multiply(quantized)).length).toBe(8)
+      const [screened] = await answerOf(product, quantized, rows)
+      expect(screened!.inputError).toBeNaN()
     }
     expect(await worstError(weights, [vector(64, gaussian)], product, rows)).toBeLessThanOrEqual(1)
   }
 })
 
 it('a product that fails waits for its other threads, and the next one is right', async () => {
-  const weights = Array.from({ length: 24 }, () => vector(64, gaussian))
+  const weights = Array.from({ length: 3 * stretchTokens }, () => vector(64, gaussian))
   const rows = quantizedRows(weights)
   let [asked, computing] = [0, 0]
   const failing: Ggml = {
@@ -145,7 +163,7 @@ it('a product that fails waits for its other threads, and the next one is right'
     },
   }
   const [[, product]] = await productsOf(rows, failing)
-  await expect(product.multiply(quantizeInputs(vector(64, gaussian), 64))).rejects.toThrow('no memory')
+  await expect(answerOf(product, quantizeInputs(vector(64, gaussian), 64), rows)).rejects.toThrow('no memory')
   expect([asked, computing]).toEqual([3, 0])
   expect(await worstError(weights, [vector(64, gaussian)], product, rows)).toBeLessThanOrEqual(1)
 })

@@ -5,6 +5,8 @@ export interface ScreeningSetup {
   /** The file of the 8-bit weights. */
   readonly path: string
   readonly layout: QuantizedLayout
+  /** The largest ‖ŵ‖ of all rows. */
+  readonly largestNorm: number
   /** Threads of the product, ≥ 1. */
   readonly threads: number
   /** The folder of llama.cpp's libraries; undefined to compute without native code. */
@@ -17,15 +19,6 @@ export interface ScreeningRequest {
   readonly inputs: Float32Array
 }
 
-export interface ScreeningAnswer {
-  /** Estimated logits, [positions, rows]. */
-  readonly estimates: Float32Array
-  /** `inputNorm` and `inputError` of the `ErrorBound` of each position. */
-  readonly inputNorms: Float64Array
-  readonly inputErrors: Float64Array
-}
-
+/** What the process says over IPC. Requests and answers go over a pipe of their own (`screening-frames.ts`). */
 export type ScreeningMessage =
-  | { readonly type: 'ready' }
-  | ({ readonly type: 'answer' } & ScreeningAnswer)
-  | { readonly type: 'failed'; readonly reason: string }
+  { readonly type: 'ready' } | { readonly type: 'failed'; readonly reason: string }
