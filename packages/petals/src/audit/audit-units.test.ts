@@ -207,6 +207,22 @@ describe('differenceOf', () => {
     expect(shifted.offset).toBeGreaterThan(4 * rounded.offset)
   })
 
+  it('takes nothing that few tokens have by chance for something in common', () => {
+    const [honest, noise] = [values(1, 16), values(2, 16)]
+    const of = (share: number, shift: number) =>
+      differenceOf(
+        honest.map((value, i) => value + share * noise[i]! + shift * 0.29),
+        honest,
+        hiddenSize,
+      )
+    // A quarter of the typical difference is the mean of 16.
+    expect(of(0.02, 0).typical).toBeGreaterThan(0.018)
+    expect(of(0.02, 0).offset).toBeLessThan(0.002)
+    expect(of(0, 0.01).offset).toBeCloseTo(0.01, 3)
+    expect(of(0.02, 0.01).offset).toBeCloseTo(0.01, 2)
+    expect(differenceOf(values(1, 1), values(2, 1), hiddenSize).offset).toBe(0)
+  })
+
   it('shows one wrong token among many', () => {
     const [honest, lying] = [values(1), values(1)]
     lying.set(values(3, 1), 5 * hiddenSize)

@@ -9,7 +9,10 @@ export interface Difference {
   readonly worst: number
   /** How much longer the outputs of one are than those of the other: rounding cancels out in it, a factor does not. */
   readonly scale: number
-  /** What the differences of all tokens have in common: rounding cancels out in it, an offset does not. */
+  /**
+   * What the differences of all tokens have in common, beyond what those of so few tokens have by chance: rounding cancels out in
+   * it, an offset does not.
+   */
   readonly offset: number
 }
 
@@ -43,8 +46,19 @@ export function differenceOf(a: Float32Array, b: Float32Array, hiddenSize: numbe
     typical: median(distances),
     worst: Math.max(...distances),
     scale: Math.abs(median(scales)),
-    offset: lengthOf(common, 0, hiddenSize),
+    offset: commonLength(lengthOf(common, 0, hiddenSize), distances),
   }
+}
+
+/**
+ * What vectors of these lengths have in common, where `mean` is the length of their mean. Also vectors that have nothing in common
+ * have a mean: that of 16 is about a quarter as long as they are.
+ */
+function commonLength(mean: number, lengths: Float64Array): number {
+  const count = lengths.length
+  if (count === 1) return 0
+  const byChance = lengths.reduce((sum, length) => sum + length ** 2, 0) / count ** 2
+  return Math.sqrt(Math.max(0, ((mean ** 2 - byChance) * count) / (count - 1)))
 }
 
 function lengthOf(values: Float32Array | Float64Array, start: number, count: number): number {
