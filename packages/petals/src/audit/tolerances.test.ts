@@ -137,6 +137,11 @@ describe('Tolerances', () => {
     const mixed = (offset: number) => ({ ...compared(offset), servers: [bfloat16, precision({})] })
     expect(tolerances.isAlone(mixed(0.01), mixed(0.011), compared(0.001).difference)).toBe(false)
     expect(tolerances.likenessOf(mixed(0.01))).toBe('alike')
+    // Nor do three whose weights are quantized in a mix, of which each may have another.
+    const mix = precision({ quantType: 'q4_k' })
+    const quantized = (offset: number) => ({ ...compared(offset), servers: [mix, mix] })
+    expect(tolerances.isAlone(quantized(0.06), quantized(0.06), compared(0).difference)).toBe(false)
+    expect(tolerances.likenessOf(quantized(0.06))).toBe('alike')
     // It must be far from both in the same way.
     expect(tolerances.isAlone(compared(0.01), compared(0, 0.01), compared(0).difference)).toBe(false)
   })

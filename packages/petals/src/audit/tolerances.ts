@@ -123,9 +123,9 @@ const kindOf = (servers: readonly Precision[]): string =>
     .toSorted()
     .join(' ')
 
-/** They compute in the same way, by what they announce. */
+/** They compute in the same way, by what they announce, from the same weights. */
 const areOfOneKind = (servers: readonly Precision[]): boolean =>
-  servers.every(({ kind, isKnown }) => isKnown && kind === servers[0]!.kind)
+  servers.every(({ kind, isKnown, isMix }) => isKnown && !isMix && kind === servers[0]!.kind)
 
 /** Servers with the same quantization have the same weights, but for mixes: then they differ only by rounding. */
 function closenessOf(servers: readonly Precision[]): Closeness {
