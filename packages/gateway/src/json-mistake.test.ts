@@ -35,7 +35,7 @@ describe('the mistake in a text that is not JSON', () => {
     ['{"a\\"b]": "c}", "d": ]}', 21],
     ['[}', 1],
     ['{"a": "b", ]', 11],
-    ['at position 5, at position 7', 0],
+    ['at position 5', 0],
     ['{"a": at position 99', 6],
   ])('%j is at position %i', (text, position) => {
     expect(mistakeOf(text)).toMatch(new RegExp(`^at position ${position} \\(line`))
