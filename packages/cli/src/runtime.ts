@@ -50,7 +50,8 @@ export async function createRuntime(loaded: LoadedConfig, options: RuntimeOption
   const store = createStore(loaded, logger)
   const engines = await createEngines({ config, baseFolder, store, logger, metrics }, { withSwarm })
   // On a terminal, the progress bar and the list of models show the same more clearly.
-  const isTerse = config.log.level !== 'debug' && (terminal.isInteractive || options.quiet === true)
+  const isQuiet = options.quiet === true && !isLevelAsked(loaded)
+  const isTerse = config.log.level !== 'debug' && (terminal.isInteractive || isQuiet)
   const registryLogger = isTerse ? onlyWarnings(logger, options.quiet) : logger
   const registry = createModelRegistry({
     models: engines.models,
@@ -81,12 +82,14 @@ export function createStore({ config, baseFolder }: LoadedConfig, logger?: Logge
   return createModelStore(config.hub, { logger, baseFolder })
 }
 
+const isLevelAsked = ({ origin }: LoadedConfig): boolean => origin(['log', 'level']).kind !== 'default'
+
 async function createConfiguredLogger(
-  { config, origin, warnings }: LoadedConfig,
+  loaded: LoadedConfig,
   { terminal, quiet = false }: RuntimeOptions,
 ): Promise<Logger> {
-  const isAsked = origin(['log', 'level']).kind !== 'default'
-  const level = quiet && !isAsked ? 'warn' : config.log.level
+  const { config, warnings } = loaded
+  const level = quiet && !isLevelAsked(loaded) ? 'warn' : config.log.level
   const secrets = [
     config.hub.token,
     ...config.models.map((model) => (model.engine === 'upstream' ? model.apiKey : undefined)),

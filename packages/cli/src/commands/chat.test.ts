@@ -7,7 +7,7 @@ import { recordingTerminal } from '../testing/recording-terminal.ts'
 import { temporaryFolder } from '../testing/temporary-folder.ts'
 import { chat } from './chat.ts'
 
-it('reports once why the model can’t be loaded', async () => {
+it('reports once why the model can’t be loaded, unless a log of it is asked for', async () => {
   await using folder = await temporaryFolder()
   await folder.write('page.gguf', '<html>')
   const { terminal, stderr } = recordingTerminal()
@@ -15,6 +15,10 @@ it('reports once why the model can’t be loaded', async () => {
   const place = { terminal, environment: {}, workingDirectory: folder.path, flags }
   await expect(chat(place, ['Hello'])).rejects.toThrow('this is not a GGUF file')
   expect(stderr()).not.toContain('this is not a GGUF file')
+  const asked = recordingTerminal()
+  const withLog = { ...place, terminal: asked.terminal, flags: { ...flags, logLevel: 'info' } }
+  await expect(chat(withLog, ['Hello'])).rejects.toThrow('this is not a GGUF file')
+  expect(asked.stderr()).toContain('this is not a GGUF file')
 })
 
 it('asks the first of all models that another server lists', async () => {
