@@ -21,8 +21,11 @@ export const swarmRoutes: RouteModule = ({ swarm, swarmHistory }) => {
   })
 }
 
-/** `history`: oldest first. */
-function modelBody(model: SwarmModelStatus, history: readonly SwarmSample[]): SwarmModelBody {
+/** `history`: oldest first. The repository is left out, since any peer can write it: the commands to join have it where it is safe. */
+function modelBody(
+  { repository: _, ...model }: SwarmModelStatus,
+  history: readonly SwarmSample[],
+): SwarmModelBody {
   const now = Date.now()
   return {
     ...model,
