@@ -4,7 +4,10 @@ import { operations, type Scope } from '@petals-chat/api'
 const FALLBACKS: ReadonlySet<string> = new Set(['/', '/*'])
 
 /** Routes that are no operations of the API. */
-const OTHERS: readonly (readonly [string, Scope | 'open'])[] = [['/docs/style.css', 'open']]
+const OTHERS: readonly (readonly [string, Scope | 'open'])[] = [
+  ['/docs/', 'open'],
+  ['/docs/style.css', 'open'],
+]
 
 const scopesByPattern: ReadonlyMap<string, Scope | 'open'> = new Map([
   ...operations.map(({ path, scope }) => [withoutNames(path), scope] as const),
