@@ -47,35 +47,30 @@ const ways = {
 const home = await mkdtemp(path.join(tmpdir(), 'petals-chat-start-'))
 const environment = { ...process.env, XDG_DATA_HOME: home, XDG_CACHE_HOME: home, HF_HUB_OFFLINE: '1' }
 
+/** What the command prints then. It is read, since requests that ask again and again would take time from the start. */
+const readyLine = swarm ? /✓ .* ready$/m : / is listening on /
+
 async function start(args: readonly string[]): Promise<{ readonly ms: number; readonly cpuMs: number }> {
   const port = await freePort()
   const startedAt = performance.now()
   const child = spawn(process.execPath, [...args, 'serve', '--port', String(port), ...models], {
-    stdio: 'ignore',
+    stdio: ['ignore', 'pipe', 'ignore'],
     env: environment,
   })
   const exited = once(child, 'exit')
   try {
-    for (;;) {
-      if (child.exitCode !== null) throw new Error(`The command ended with ${child.exitCode}.`)
-      if (await isReady(`http://127.0.0.1:${port}`).catch(() => false)) break
-      await new Promise((resolve) => setTimeout(resolve, 2))
+    let printed = ''
+    for await (const text of child.stdout.setEncoding('utf8')) {
+      printed += text as string
+      if (readyLine.test(printed)) break
     }
+    if (!readyLine.test(printed)) throw new Error(`The command ended without a model:\n${printed}`)
     const ms = performance.now() - startedAt
     return { ms, cpuMs: (await processCpuSeconds(child.pid!)) * 1000 }
   } finally {
     child.kill('SIGTERM')
     await exited
   }
-}
-
-/** Alive is enough without a model. */
-async function isReady(url: string): Promise<boolean> {
-  if (!swarm) return (await fetch(`${url}/healthz`)).ok
-  const { data } = (await (await fetch(`${url}/v1/models`)).json()) as {
-    readonly data: readonly { readonly state: string }[]
-  }
-  return data[0]!.state === 'ready'
 }
 
 const results = Object.keys(ways).map((name) => ({ name, ms: [] as number[], cpuMs: [] as number[] }))
