@@ -1,6 +1,13 @@
 import { dot } from '../dot.ts'
 import { blocksOf, quantize, vectorBytes } from './quantized-vector.ts'
-import type { ScreenedPosition } from './screening-frames.ts'
+
+/** The part of the bound of a position's logits that its hidden state x sets. */
+export interface InputBound {
+  /** ‖x‖ */
+  readonly inputNorm: number
+  /** The largest error of the kernel from ŵ·x, in units of ‖ŵ‖; NaN if nothing is known. */
+  readonly inputError: number
+}
 
 /** Hidden states as the kernels multiply them, and the part of the bound that each of them sets. */
 export interface QuantizedInputs {
@@ -9,7 +16,7 @@ export interface QuantizedInputs {
   readonly bytes: Uint8Array
   /** The unit of each position's scales. */
   readonly units: Float64Array
-  /** `inputNorm` and `inputError` of the `ScreenedPosition` of each position. */
+  /** The `InputBound` of each position. */
   readonly norms: Float64Array
   readonly errors: Float64Array
 }
@@ -43,10 +50,7 @@ const roundings = (columns: number): number => blocksOf(columns) + 65
  * `inputError` has two parts: the rounding of x, and that of the kernel's sums. By the usual bound for sums in any order, n
  * roundings of 2^-24 make an error of at most (n + 1) · 2^-24 · Σ|ŵᵢ·x̂ᵢ|, as long as n < 4000; and Σ|ŵᵢ·x̂ᵢ| ≤ ‖ŵ‖·‖x̂‖.
  */
-function quantizeInput(
-  x: Float32Array,
-  target: Uint8Array,
-): Pick<ScreenedPosition, 'inputNorm' | 'inputError'> & { readonly unit: number } {
+function quantizeInput(x: Float32Array, target: Uint8Array): InputBound & { readonly unit: number } {
   const { unit, squaredError, squaredNorm } = quantize(x, target)
   const summing = (roundings(x.length) + 1) * 2 ** -24 * Math.sqrt(squaredNorm)
   return {

@@ -3,7 +3,7 @@
 // facts of its estimates, then all codes, then all peaks.
 import { stretchTokens } from '../../tensor/logits.ts'
 import { bytesOf } from '../../tensor/tensor.ts'
-import type { QuantizedInputs } from './quantized-input.ts'
+import type { InputBound, QuantizedInputs } from './quantized-input.ts'
 import type { ScreeningRequest } from './screening.ts'
 
 /** The file descriptor of the pipe in the screening process. */
@@ -35,7 +35,7 @@ const codeError = 0.5 * (1 + 1e-6)
 const factsOfPosition = 3
 
 /** Estimated logits of one position, in 16 bits: a token's estimate is its code times `step`. */
-export interface ScreenedPosition {
+export interface ScreenedPosition extends InputBound {
   /** Of each row. */
   readonly codes: Int16Array
   /** The largest code of each stretch of rows. */
@@ -43,10 +43,6 @@ export interface ScreenedPosition {
   readonly step: number
   /** The most that the codes change an estimate of the kernel. */
   readonly rounding: number
-  /** ‖x‖ */
-  readonly inputNorm: number
-  /** The largest error of the kernel from ŵ·x, in units of ‖ŵ‖; NaN if nothing is known. */
-  readonly inputError: number
 }
 
 /** An answer in memory: views of its parts. */
