@@ -121,11 +121,12 @@ describe('concurrent sessions', () => {
       } catch (error) {
         expect(error).toBe(stop.signal.reason)
       }
-      return count
+      // By its text, an answer may get some more tokens: those that were guessed.
+      return count - (session.drafts?.().accepted ?? 0)
     })
     const shares = await Promise.all(counts)
     await Promise.all(sessions.map((session) => session[Symbol.asyncDispose]()))
-    expect(Math.max(...shares) / Math.min(...shares)).toBeLessThan(1.25)
+    expect(Math.min(...shares), shares.join()).toBeGreaterThan(Math.max(...shares) / 1.25)
   })
 
   it('receive tokens while another session computes a long prompt', async () => {
