@@ -72,7 +72,7 @@ describe.each(models)('the swarm engine on $name', ({ name, trained }) => {
 
   const encode = (text: string) => subject.model.tokenizer.encode(text, { addSpecialTokens: true })
 
-  // Both compute all tokens on the same cores: minutes on a busy machine without vector instructions for 16 bits.
+  // Both compute all tokens on the same cores, which takes minutes where the machine is slow and busy.
   const title = `gives the ids of transformers, greedily, over ${texts.length} prompts x ${newTokens} tokens`
   it(title, { timeout: 900_000 }, async () => {
     const prompts = texts.map(encode)

@@ -2,6 +2,9 @@ import { ensureModel, findModel } from '../../../swarm/models.ts'
 import { python, script } from '../../../swarm/paths.ts'
 import { run } from '../../../swarm/run.ts'
 
+/** On a slow machine, beside other tests, transformers takes minutes for several long answers. */
+const referenceMs = 800_000
+
 export interface ReferenceAnswer {
   /** The greedy continuation. */
   readonly ids: readonly number[]
@@ -17,7 +20,7 @@ export async function referenceAnswers(
 ): Promise<readonly ReferenceAnswer[]> {
   const request = { model: await ensureModel(findModel(model)), prompts, newTokens, logits: true }
   const { answers } = JSON.parse(
-    await run(python, [script('reference.py')], { input: JSON.stringify(request) }),
+    await run(python, [script('reference.py')], { input: JSON.stringify(request), timeoutMs: referenceMs }),
   ) as { readonly answers: readonly ReferenceAnswer[] }
   return answers
 }
