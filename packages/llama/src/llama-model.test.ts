@@ -126,8 +126,7 @@ describe('concurrent sessions', () => {
     })
     const shares = await Promise.all(counts)
     await Promise.all(sessions.map((session) => session[Symbol.asyncDispose]()))
-    // Tokens that are on their way when the first answer has enough don't count.
-    expect(Math.min(...shares), shares.join()).toBeGreaterThan(Math.max(...shares) / 1.5)
+    expect(Math.max(...shares) / Math.min(...shares), shares.join()).toBeLessThan(1.25)
   })
 
   it('receive tokens while another session computes a long prompt', async () => {
