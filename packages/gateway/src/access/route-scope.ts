@@ -20,9 +20,18 @@ const scopesByPattern: ReadonlyMap<string, Scope | 'open'> = new Map([
  * @param patterns the patterns of all handlers that the router found for the request.
  */
 export function routeScope(patterns: readonly string[]): Scope | 'open' {
-  const own = patterns.filter((pattern) => !FALLBACKS.has(pattern))
-  return own.map(scopeOf).find((scope) => scope !== 'open') ?? 'open'
+  return (
+    patterns
+      .filter(isOwn)
+      .map(scopeOf)
+      .find((scope) => scope !== 'open') ?? 'open'
+  )
 }
+
+/** Reports whether something is served at the path of a request beside the page. `patterns`: as for `routeScope`. */
+export const hasRoute = (patterns: readonly string[]): boolean => patterns.some(isOwn)
+
+const isOwn = (pattern: string): boolean => !FALLBACKS.has(pattern)
 
 const knownScopes = new Map<string, Scope | 'open'>()
 

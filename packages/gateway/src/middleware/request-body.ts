@@ -1,8 +1,11 @@
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate, inflateRaw, type InputType, zstdDecompress } from 'node:zlib'
 import type { Context, MiddlewareHandler } from 'hono'
+import { matchedRoutes } from 'hono/route'
+import { hasRoute } from '../access/route-scope.ts'
 import { GatewayError } from '../errors.ts'
 import type { MemoryBudget, Reservation } from '../memory-budget.ts'
+import type { RequestEnv } from './request-context.ts'
 
 export interface BodyLimits {
   /** Greatest size of a body. */
@@ -17,9 +20,9 @@ const COUNTED_BYTES = 64 * 1024
 /**
  * Refuses bodies of more than `maxBytes`: by their declared length, or while they arrive if none is declared. Compressed
  * bodies are decompressed, and their decompressed size counts. A body takes its share of the budget as it arrives: one that
- * is only announced takes none.
+ * is only announced takes none. Where nothing is served, it is not read.
  */
-export function requestBody({ maxBytes, budget }: BodyLimits): MiddlewareHandler {
+export function requestBody({ maxBytes, budget }: BodyLimits): MiddlewareHandler<RequestEnv> {
   return async (c, next) => {
     const { headers } = c.req.raw
     const declared = Number(headers.get('content-length') ?? 0)
@@ -27,9 +30,9 @@ export function requestBody({ maxBytes, budget }: BodyLimits): MiddlewareHandler
     const codings = contentCodings(headers.get('content-encoding'))
     const isCounted = codings.length > 0 || headers.has('transfer-encoding') || declared > COUNTED_BYTES
     // The adapter of Hono reads a body in one piece only if it was not looked at before; as a stream, it takes many times as long.
-    if (!isCounted) return next()
+    if (!isCounted || !hasRoute(matchedRoutes(c).map(({ path }) => path))) return next()
     using reservation = budget.open()
-    const { body } = c.req.raw
+    const body = bodyOf(c)
     if (body !== null) {
       const bytes = await readAll(body, { maxBytes, reservation })
       const decoded = await decode(bytes, codings, maxBytes)
@@ -40,13 +43,19 @@ export function requestBody({ maxBytes, budget }: BodyLimits): MiddlewareHandler
   }
 }
 
+/** Returns the body as it arrives. Leaving it early leaves its connection open, on which the refusal is sent. */
+function bodyOf({ env, req }: Context<RequestEnv>): AsyncIterable<Uint8Array> | null {
+  if (req.method === 'GET' || req.method === 'HEAD') return null
+  return env?.incoming?.iterator({ destroyOnReturn: false }) ?? req.raw.body
+}
+
 interface ReadLimits {
   readonly maxBytes: number
   readonly reservation: Reservation
 }
 
 async function readAll(
-  body: ReadableStream<Uint8Array>,
+  body: AsyncIterable<Uint8Array>,
   { maxBytes, reservation }: ReadLimits,
 ): Promise<Buffer> {
   const chunks: Uint8Array[] = []
@@ -60,7 +69,7 @@ async function readAll(
   return Buffer.concat(chunks)
 }
 
-function replaceBody(c: Context, body: Buffer): void {
+function replaceBody(c: Context<RequestEnv>, body: Buffer): void {
   const { method, headers, signal } = c.req.raw
   const kept = [...headers].filter(([name]) => name !== 'content-encoding' && name !== 'content-length')
   c.req.raw = new Request(c.req.url, { method, headers: kept, signal, body: Uint8Array.from(body) })

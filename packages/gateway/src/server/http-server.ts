@@ -14,6 +14,12 @@ import { describeError, openAIErrorBody } from '../error-response.ts'
 import { GatewayError } from '../errors.ts'
 import { hostUrl } from '../host-address.ts'
 import { ListenError } from '../listen-error.ts'
+import {
+  cannotBeAnswered,
+  continueWhenRead,
+  lingerAfterEarlyAnswer,
+  tellingOfClose,
+} from './early-answers.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import { judgeLateHeads } from './late-heads.ts'
 import { refuseOnSocket } from './refuse-on-socket.ts'
@@ -75,7 +81,7 @@ export function createHttpServer(
     requireHostHeader: false,
     shouldUpgradeCallback: isUpgrade,
   }
-  const listener = getRequestListener(sendingText(app.fetch), {
+  const listener = getRequestListener(sendingText(tellingOfClose(app.fetch)), {
     // A library should not replace the process's Request and Response.
     overrideGlobalObjects: false,
     errorHandler: malformedRequestResponse,
@@ -85,6 +91,8 @@ export function createHttpServer(
   /** Connections of which nothing further can be read: they end with the answer that is being written. */
   const ending = new WeakSet<Socket>()
   const serve = oneAtATime((incoming, outgoing) => {
+    if (cannotBeAnswered(incoming)) return
+    lingerAfterEarlyAnswer(incoming)
     answering.set(incoming.socket, outgoing)
     outgoing.once('close', () => answering.delete(incoming.socket))
     if (!admits(incoming, outgoing)) return
@@ -92,6 +100,7 @@ export function createHttpServer(
     void listener(incoming, outgoing)
   })
   const server = createServer(options, serve)
+  continueWhenRead(server)
   server.on('request', ({ socket }) => served.set(socket, (served.get(socket) ?? 0) + 1))
   server.timeout = writeStallTimeoutMs
   server.on('timeout', (socket) => {
@@ -184,7 +193,7 @@ function malformedRequestResponse(error: unknown): Response {
   const description = describeError(new GatewayError('bad_request', message), requestId)
   return Response.json(openAIErrorBody(description), {
     status: description.status,
-    headers: { 'x-request-id': requestId },
+    headers: { connection: 'close', 'x-request-id': requestId },
   })
 }
 

@@ -5,7 +5,10 @@ import { ClientGoneError } from '../errors.ts'
 import { type TextSink, textSourceOf } from '../text-body.ts'
 
 /** What the adapter of Hono calls. */
-type Handler = (request: Request, bindings: HttpBindings | Http2Bindings) => Response | Promise<Response>
+export type Handler = (
+  request: Request,
+  bindings: HttpBindings | Http2Bindings,
+) => Response | Promise<Response>
 
 /**
  * Sends the responses of `handle` whose text is made piece by piece. The adapter of Hono sends all others: it would hold the
