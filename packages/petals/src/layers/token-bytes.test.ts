@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { pieceBytes } from './token-bytes.ts'
+import { addedBytes, pieceBytes } from './token-bytes.ts'
 
 const bytes = (piece: string, style: Parameters<typeof pieceBytes>[1]): number[] => [
   ...pieceBytes(piece, style),
@@ -39,4 +39,11 @@ describe('bytes of a SentencePiece piece', () => {
     )
     expect(bytes('<0xZZ>', 'sentencepiece')).toEqual(utf8('<0xZZ>'))
   })
+})
+
+it('bytes of an added token are its text, with spaces for ▁ in SentencePiece alone', () => {
+  expect([...addedBytes('▁▁▁', 'sentencepiece')]).toEqual(utf8('   '))
+  expect([...addedBytes('<|im_end|>', 'sentencepiece')]).toEqual(utf8('<|im_end|>'))
+  expect([...addedBytes('<0x0A>', 'sentencepiece')]).toEqual(utf8('<0x0A>'))
+  expect([...addedBytes('<｜begin▁of▁sentence｜>Ġ', 'byte-level')]).toEqual(utf8('<｜begin▁of▁sentence｜>Ġ'))
 })

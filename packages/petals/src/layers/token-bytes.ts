@@ -36,3 +36,8 @@ function sentencePieceBytes(piece: string): Uint8Array {
 export function pieceBytes(piece: string, style: VocabularyStyle): Uint8Array {
   return style === 'byte-level' ? byteLevelBytes(piece) : sentencePieceBytes(piece)
 }
+
+/** Returns the bytes of a token that was added to the vocabulary as text. SentencePiece's decoder replaces ▁ there, too (Gemma's runs of spaces). */
+export function addedBytes(content: string, style: VocabularyStyle): Uint8Array {
+  return encoder.encode(style === 'sentencepiece' ? content.replaceAll('▁', ' ') : content)
+}

@@ -25,7 +25,7 @@ import { readJsonFile } from './json-file.ts'
 import { usePackedVocabulary, type BpeModel } from './packed-bpe.ts'
 import type { PackedVocabulary } from './packed-vocabulary.ts'
 import { portablePreTokenizer, type PreTokenizer } from './pre-tokenizer.ts'
-import { pieceBytes, type VocabularyStyle } from './token-bytes.ts'
+import { addedBytes, pieceBytes, type VocabularyStyle } from './token-bytes.ts'
 import { parseTokenizerJson, type TokenizerJson } from './tokenizer-json.ts'
 import { readTokenizerText } from './tokenizer-text.ts'
 
@@ -132,7 +132,7 @@ class FastTokenizer implements Tokenizer, Vocabulary {
   #newBytesOf(token: TokenId): Uint8Array {
     const added = this.#added.get(token)
     return added
-      ? new TextEncoder().encode(added.content)
+      ? addedBytes(added.content, this.#style)
       : pieceBytes(this.#pieceOf(token) ?? '', this.#style)
   }
 }
