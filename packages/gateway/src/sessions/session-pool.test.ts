@@ -12,6 +12,7 @@ import {
   silentMetrics,
 } from '@petals-chat/engine'
 import { ScriptedEngine, type ScriptedEngineOptions } from '@petals-chat/engine/testing'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { gatewayConfigSchema, type SessionPoolConfig } from '../config.ts'
 import type { AcquireRequest, EmbeddingModel, SessionLease, SessionPool } from '../context.ts'
@@ -174,18 +175,26 @@ describe('createSessionPool', () => {
   })
 
   it('waits in turn when all sessions are in use', async () => {
-    const { acquire, engine } = await createTestPool({ maxSessions: 1 })
+    // The engine itself would open any number of them.
+    const { engine, model, pool } = await createTestPool()
+    const bounded = forwardModel(model, { maxSessions: 1 })
+    const acquire = (name: string) =>
+      pool.acquire(bounded, { tokens: model.tokenizer.encode(name), maxLength: 16 })
     const first = await acquire('a')
-    const order: string[] = []
+    const turns: [string, number][] = []
     const waiting = ['b', 'c'].map(async (name) => {
-      await using lease = await acquire(name)
-      order.push(name)
-      expect(lease.queuedMs).toBeGreaterThanOrEqual(0)
+      await using _lease = await acquire(name)
+      turns.push([name, engine.openSessions])
+      await nextTurn()
     })
+    await nextTurn()
+    expect(turns).toEqual([])
     await first[Symbol.asyncDispose]()
     await Promise.all(waiting)
-    expect(order).toEqual(['b', 'c'])
-    expect(engine.openSessions).toBeLessThanOrEqual(1)
+    expect(turns).toEqual([
+      ['b', 1],
+      ['c', 1],
+    ])
   })
 
   it('learns from the engine that there is less room than it said', async () => {
@@ -200,8 +209,9 @@ describe('createSessionPool', () => {
     await first[Symbol.asyncDispose]()
     await waiting
     expect(second).toBeDefined()
+    expect(engine.sessionsOpened).toBe(2)
     await second?.[Symbol.asyncDispose]()
-    expect(engine.openSessions).toBeLessThanOrEqual(1)
+    expect(engine.openSessions).toBe(0)
   })
 
   it('passes on that the engine is full of the sessions of others', async () => {
