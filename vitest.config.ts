@@ -17,8 +17,8 @@ const project = (name: string, include: string[], testTimeout: number, groupOrde
     testTimeout,
     hookTimeout: Math.max(testTimeout, 120_000),
     sequence: { groupOrder },
-    // Vitest's own second is less than a busy machine takes to draw a page.
-    expect: { poll: { timeout: 15_000 } },
+    // Vitest's own second is less than a busy machine takes to draw a page, or to start a server.
+    expect: { poll: { timeout: 60_000 } },
     setupFiles: ['tests/support/end-with-vitest.ts', 'tests/support/patient-waits.ts'],
     execArgv: conditions.map((condition) => `--conditions=${condition}`),
   },

@@ -106,7 +106,7 @@ describe('npm run swarm', () => {
     await show(swarm)
     const started = swarm.tree()
     swarm.signalAll('SIGINT')
-    await expect.poll(() => stillRunning(started), { timeout: 30_000 }).toEqual([])
+    await expect.poll(() => stillRunning(started)).toEqual([])
   })
 
   it('the demo’s example: the page on its own port, the swarm from another terminal, and an end of all', async () => {
@@ -135,7 +135,7 @@ describe('npm run swarm', () => {
     const started = demo.tree()
     expect(started.filter(({ command }) => command.includes(' contribute ')).length).toBe(2)
     process.kill(demo.tree().find(({ command }) => command.startsWith('npm run demo'))!.pid, 'SIGKILL')
-    await expect.poll(() => stillRunning(started), { timeout: 45_000 }).toEqual([])
+    await expect.poll(() => stillRunning(started)).toEqual([])
   })
 })
 

@@ -32,7 +32,7 @@ describe('an answer on the page', () => {
     expect(await finishedAnswer(page)).toBe(reference)
 
     await page.getByRole('button', { name: 'Regenerate' }).click()
-    await expect.poll(async () => (await lastText(page)).length, { timeout: 30_000 }).toBeGreaterThan(60)
+    await expect.poll(async () => (await lastText(page)).length).toBeGreaterThan(60)
     await page.context().setOffline(true)
     await page.waitForTimeout(1000)
     await page.context().setOffline(false)
@@ -46,7 +46,7 @@ describe('an answer on the page', () => {
     const { page } = watched
     await settle(page, 2000)
     await ask(page, 'Tell me a long story about a ship.')
-    await expect.poll(async () => (await lastText(page)).length, { timeout: 30_000 }).toBeGreaterThan(30)
+    await expect.poll(async () => (await lastText(page)).length).toBeGreaterThan(30)
     await page.reload()
     await page.getByRole('button', { name: 'Stop' }).click()
     await expect.poll(() => lastText(page)).toContain('Stopped')

@@ -60,7 +60,7 @@ async function pasted(page: Page): Promise<string> {
 async function startStory(page: Page): Promise<void> {
   pace = () => new Promise((resolve) => setTimeout(resolve, 25))
   await ask(page, 'Tell me a story')
-  await expect.poll(() => lastAnswer(page).catch(() => ''), { timeout: 10_000 }).toContain('word5')
+  await expect.poll(() => lastAnswer(page).catch(() => '')).toContain('word5')
 }
 
 describe('the page over plain http from another machine', () => {

@@ -253,9 +253,7 @@ describe('shortcuts', () => {
     await keyboard.type('Tell me a story? c/k.')
     expect(await message.inputValue()).toBe('Tell me a story? c/k.')
     await keyboard.press('Enter')
-    await expect
-      .poll(async () => ((await lastArticle(page).textContent()) ?? '').length, { timeout: 60_000 })
-      .toBeGreaterThan(30)
+    await expect.poll(async () => ((await lastArticle(page).textContent()) ?? '').length).toBeGreaterThan(30)
     await keyboard.press('Escape')
     await lastArticle(page).getByText('Stopped').waitFor()
     await keyboard.press('Control+Shift+Enter')
@@ -263,9 +261,7 @@ describe('shortcuts', () => {
     await keyboard.press('Escape')
     await page.getByRole('group', { name: 'Version 2 of 2' }).waitFor()
     await keyboard.press('Control+Shift+Enter')
-    await expect
-      .poll(async () => ((await lastArticle(page).textContent()) ?? '').length, { timeout: 60_000 })
-      .toBeGreaterThan(30)
+    await expect.poll(async () => ((await lastArticle(page).textContent()) ?? '').length).toBeGreaterThan(30)
     await keyboard.press('Escape')
     await answered(page)
     await keyboard.press('Control+Shift+c')

@@ -92,7 +92,7 @@ describe('without what it needs', () => {
     }
     await page.getByRole('button', { name: 'Try now' }).click()
     pressed.resolve()
-    await page.getByRole('button', { name: /^Model: Parrot, Ready/ }).waitFor({ timeout: 40_000 })
+    await page.getByRole('button', { name: /^Model: Parrot, Ready/ }).waitFor({ timeout: 60_000 })
     expect(await page.getByRole('button', { name: 'Try now' }).count()).toBe(0)
   })
 
@@ -107,7 +107,7 @@ describe('without what it needs', () => {
       'You can’t send yet',
     )
     await page.unroute('**/api/v1/models')
-    await page.getByRole('button', { name: 'Send', disabled: false }).waitFor({ timeout: 40_000 })
+    await page.getByRole('button', { name: 'Send', disabled: false }).waitFor({ timeout: 60_000 })
     expect(await messageField(page).inputValue()).toBe('Hello')
   })
 

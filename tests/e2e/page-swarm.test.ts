@@ -60,7 +60,7 @@ describe('the page on a real swarm', () => {
     expect(await notice.count()).toBe(0)
     await page.getByRole('link', { name: 'Swarm' }).click()
     const model = page.getByRole('region', { name: 'stories15M' })
-    await expect.poll(() => model.textContent(), { timeout: 30_000 }).toContain('4 servers online')
+    await expect.poll(() => model.textContent()).toContain('4 servers online')
     expect(await model.textContent()).toContain('All blocks are available')
     expect(await page.getByRole('img', { name: '6 blocks, all held by servers' }).count()).toBe(1)
     const table = await model.getByRole('table').textContent()
@@ -78,7 +78,7 @@ describe('the page on a real swarm', () => {
     await using watched = await openPage(browser, `${server.url}/#/swarm`, { locale })
     const { page, complaints } = watched
     const table = page.getByRole('region', { name: 'stories15M' }).getByRole('table')
-    await table.waitFor({ timeout: 30_000 })
+    await table.waitFor({ timeout: 60_000 })
     for (const width of [320, 480, 640, 768, 900, 1100, 1280, 1600]) {
       await page.setViewportSize({ width, height: 900 })
       expect(await cutCells(table), `${width} px`).toEqual([])
@@ -120,9 +120,7 @@ describe('the page on a real swarm', () => {
 
     await page.getByRole('link', { name: 'Swarm' }).click()
     const model = page.getByRole('region', { name: 'stories15M' })
-    await expect
-      .poll(() => model.locator('.block-strip .block[data-replicas="1"]').count(), { timeout: 30_000 })
-      .toBe(3)
+    await expect.poll(() => model.locator('.block-strip .block[data-replicas="1"]').count()).toBe(3)
     await screenshot(page, 'swarm-with-one-less')
     expect(complaints).toEqual([])
   })

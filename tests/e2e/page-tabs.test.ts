@@ -23,9 +23,7 @@ async function ask(page: Page, text: string): Promise<void> {
 
 const grownTo = (page: Page, length: number) =>
   expect
-    .poll(async () => (await page.getByRole('article').count()) === 2 && (await lastText(page)).length, {
-      timeout: 30_000,
-    })
+    .poll(async () => (await page.getByRole('article').count()) === 2 && (await lastText(page)).length)
     .toBeGreaterThan(length)
 
 describe('two tabs of the page', () => {

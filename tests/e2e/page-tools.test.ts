@@ -135,7 +135,7 @@ describe('tools in the chat', () => {
     await page.getByRole('button', { name: 'Tools', exact: true }).click()
     const dialog = dialogOf(page)
     const wiki = dialog.getByRole('group', { name: /wiki/ })
-    await expect.poll(() => wiki.textContent(), { timeout: 5000 }).toMatch(/Can’t be reached.*Retry/s)
+    await expect.poll(() => wiki.textContent()).toMatch(/Can’t be reached.*Retry/s)
     expect(
       await dialog
         .getByRole('group', { name: /Petals Chat/ })

@@ -100,8 +100,7 @@ async function beginAnswer(url: string, maxTokens = 120): Promise<{ readonly res
   return { rest: read() }
 }
 
-const expectAllEnded = () =>
-  expect.poll(() => stillRunning(started), { timeout: 45_000, interval: 200 }).toEqual([])
+const expectAllEnded = () => expect.poll(() => stillRunning(started), { interval: 200 }).toEqual([])
 
 /** How `npm start` may end, each told to one process or to all. */
 const ends: Readonly<Record<string, (server: Started) => void>> = {
@@ -127,7 +126,7 @@ describe('npm start leaves nothing behind, and lets a running answer finish', ()
     const answer = await beginAnswer(url, 1500) // too long to end between the two
     const cut = answer.rest.catch(() => 'cut')
     process.kill(-npm, 'SIGINT')
-    await expect.poll(output, { timeout: 10_000 }).toContain('Ctrl+C again to stop at once')
+    await expect.poll(output).toContain('Ctrl+C again to stop at once')
     // As far apart as two presses, or they would count as one.
     await new Promise((resolve) => setTimeout(resolve, 500))
     process.kill(-npm, 'SIGINT')

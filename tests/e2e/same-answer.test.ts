@@ -114,7 +114,7 @@ describe('the greedy answer to a fixed question', () => {
       await page.getByRole('textbox', { name: /message/i }).fill(question)
       await page.keyboard.press('Enter')
       await expect
-        .poll(() => page.getByRole('article').last().textContent(), { timeout: 60_000 })
+        .poll(() => page.getByRole('article').last().textContent())
         .toContain(reference.split('.')[0])
       expect(watched.complaints).toEqual([])
     } finally {

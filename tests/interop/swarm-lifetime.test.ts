@@ -44,7 +44,7 @@ it.each(Object.entries(ends))('servers end with the process that started them: %
     const group = Number(line)
     expect(isAlive(group)).toBe(true)
     end({ parent, group })
-    await expect.poll(() => isAlive(group), { timeout: 5000 }).toBe(false)
+    await expect.poll(() => isAlive(group)).toBe(false)
   } finally {
     parent.kill('SIGKILL')
     await rm(folder, { recursive: true, force: true })

@@ -2,7 +2,7 @@ import { vi } from 'vitest'
 
 // `vi.waitFor` gives up after a second, less than a busy machine takes for many things. Unlike that of `expect.poll`, its
 // default can't be configured. Loaded in every worker (`setupFiles`).
-const defaults = { timeout: 15_000 }
+const defaults = { timeout: 60_000 }
 const installed = Symbol.for('petals-chat.patient-waits')
 const state = globalThis as { [installed]?: true }
 

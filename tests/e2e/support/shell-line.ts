@@ -53,7 +53,7 @@ export function startLine(line: string, { env, cwd = root }: ShellLineOptions): 
   const dispose = async (): Promise<void> => {
     const started = tree()
     signalAll('SIGTERM')
-    await expect.poll(() => stillRunning(started), { timeout: 45_000, interval: 100 }).toEqual([])
+    await expect.poll(() => stillRunning(started), { interval: 100 }).toEqual([])
   }
   return { pid, output: () => output, exited, tree, signalAll, until, [Symbol.asyncDispose]: dispose }
 }
