@@ -45,4 +45,17 @@ describe('BatchScheduler', () => {
     )
     expect(context.steps).toEqual([[0, 1, 2, 3]])
   })
+
+  it('ends a long prompt while shorter ones keep coming, in every fourth step', async () => {
+    const { context, scheduler, work } = open()
+    let isRead = false
+    const long = scheduler.evaluate(work(0, 200)).then(() => (isRead = true))
+    const keepComing = async (id: number) => {
+      while (!isRead && context.steps.length < 100) await scheduler.evaluate(work(id, 20))
+    }
+    await Promise.all([long, keepComing(1), keepComing(2), keepComing(3)])
+    expect(isRead).toBe(true)
+    const turns = [...context.steps.keys()].filter((step) => context.steps[step]!.includes(0))
+    expect(turns.slice(0, 3)).toEqual([3, 7, 11])
+  })
 })

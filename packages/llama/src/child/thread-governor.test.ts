@@ -45,8 +45,21 @@ describe('ThreadGovernor', () => {
     run(governor, 200, busy)
     expect(governor.choose(1)).toBe(1)
     expect(governor.choose(100)).toBe(2)
-    governor.report(100, 2, 50)
+    governor.report(100, 2, 50, 100)
+    expect(governor.choose(100)).toBe(2)
+  })
+
+  it('tells the speed of prompts from steps that compute them, not from those of many answers', () => {
+    const governor = new ThreadGovernor([1])
+    governor.report(1, 1, 20)
+    governor.report(16, 1, 32)
+    expect(governor.prefillTokensPerMs).toBeUndefined()
+    governor.report(100, 1, 50, 100)
+    governor.report(16, 1, 32)
+    governor.report(40, 1, 80, 16)
     expect(governor.prefillTokensPerMs).toBe(2)
+    governor.report(20, 1, 20, 16)
+    expect(governor.prefillTokensPerMs).toBeCloseTo(1.7)
   })
 
   it('always uses a fixed number', () => {

@@ -53,8 +53,8 @@ export class ThreadGovernor {
     return batchSize === 1 ? undefined : scaled(this.expectedMs(1), batchSize)
   }
 
-  /** Records how long a step took. */
-  report(batchSize: number, threads: number, stepMs: number): void {
+  /** Records how long a step took, of whose tokens `promptTokens` were parts of prompts. */
+  report(batchSize: number, threads: number, stepMs: number, promptTokens = 0): void {
     const choice = this.#choiceFor(batchSize)
     const best = this.#best(choice)
     const cost = batchSize >= LARGE_BATCH ? stepMs / batchSize : stepMs
@@ -63,7 +63,8 @@ export class ThreadGovernor {
       const isBetter = this.#best(choice) === threads
       choice.probeAfter = isBetter ? FIRST_PROBE_AFTER : Math.min(choice.probeAfter * 2, LAST_PROBE_AFTER)
     }
-    if (batchSize >= LARGE_BATCH) {
+    // The next tokens of many answers take more time each, on a GPU many times as much.
+    if (promptTokens >= LARGE_BATCH && promptTokens >= batchSize / 2) {
       const speed = batchSize / Math.max(stepMs, 0.001)
       this.#prefillTokensPerMs = average(this.#prefillTokensPerMs, speed)
     }
