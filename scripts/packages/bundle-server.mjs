@@ -3,6 +3,7 @@
 // Why, and what stays outside: docs/decisions/2026-11-29-bundled-command.md
 import { existsSync, readdirSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import http from 'node:http'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -60,6 +61,29 @@ const lateOpenTelemetry = {
   },
 }
 
+const httpModule = '\0node:http'
+/** Exports of `node:http` that load `fetch` and the rest of undici when they are read. */
+const lateExports = new Set(['WebSocket', 'CloseEvent', 'MessageEvent'])
+
+/**
+ * An `import` of `node:http` reads all exports of it, and so loads `fetch`, which takes a twenty-fifth of the start. In the
+ * bundle, modules that import something else from it get what `require` would return, whose exports are read by need.
+ */
+const httpWithoutFetch = {
+  name: 'http-without-fetch',
+  resolveId(id, _importer, { kind }) {
+    return /^(node:)?http$/.test(id) && kind === 'import-statement' ? httpModule : null
+  },
+  load(id) {
+    if (id !== httpModule) return null
+    const names = Object.keys(http).filter((name) => !lateExports.has(name))
+    const exported = names.map((name) => `export const ${name} = http.${name}`)
+    return [`const http = process.getBuiltinModule('node:http')`, 'export default http', ...exported].join(
+      '\n',
+    )
+  },
+}
+
 /** Writes the bundle. Its compiled packages must be there. */
 export async function bundleServer() {
   const { rolldown } = await import('rolldown')
@@ -67,7 +91,7 @@ export async function bundleServer() {
     input: path.join(root, 'packages', 'cli', 'dist', 'bin.js'),
     platform: 'node',
     external: outside,
-    plugins: [ownCode, lateOpenTelemetry],
+    plugins: [ownCode, lateOpenTelemetry, httpWithoutFetch],
     onLog(level, log) {
       if (level === 'warn') throw new Error(`The command can't be bundled: ${log.message}`)
     },

@@ -8,53 +8,26 @@ import {
   type SwarmView,
   type ToolBox,
 } from '@petals-chat/engine'
-import { Hono } from 'hono'
-import { methodNotAllowed } from 'hono/method-not-allowed'
-import type { Access, CallerSource } from './access/access.ts'
+import type { CallerSource } from './access/access.ts'
 import { assertBindAllowed, createAccess } from './access/create-access.ts'
 import { AnswerStore } from './answers/answer-store.ts'
 import { ResponseStore } from './answers/response-store.ts'
 import { clientAddressReader, proxyTest } from './client-address.ts'
 import type { GatewayConfig } from './config.ts'
-import type { GatewayApp, GatewayContext, GatewayVariables } from './context.ts'
+import type { GatewayApp, GatewayContext } from './context.ts'
 import type { PrometheusMetrics } from './metrics.ts'
 import { Limiter } from './limits/limiter.ts'
 import { meteredSessions } from './limits/metered-sessions.ts'
 import { loadCounters } from './limits/load-counters.ts'
-import { callerAccess } from './middleware/caller-access.ts'
-import { handleError } from './middleware/error-handler.ts'
-import { methodHandler, notFoundHandler } from './middleware/not-found.ts'
-import { originPolicy } from './middleware/origin-policy.ts'
-import { rateLimits } from './middleware/rate-limits.ts'
-import { requestBody } from './middleware/request-body.ts'
-import { requestContext } from './middleware/request-context.ts'
-import { requestTrace } from './middleware/request-trace.ts'
-import { requestLog } from './middleware/request-log.ts'
-import { securityHeaders } from './middleware/security-headers.ts'
-import { trustedHost } from './middleware/trusted-host.ts'
-import { anthropicRoutes } from './routes/anthropic/index.ts'
-import { healthRoutes } from './routes/health.ts'
-import { legacyHttpRoutes } from './routes/legacy/generate-http.ts'
-import { legacyWebSocketRoute } from './routes/legacy/generate-websocket.ts'
-import { legacyModelRoutes } from './routes/legacy/models.ts'
-import { ollamaRoutes } from './routes/ollama/index.ts'
-import { openaiRoutes } from './routes/openai/index.ts'
-import { responsesRoutes } from './routes/responses/index.ts'
-import { openapiRoutes } from './routes/openapi.ts'
-import { propsRoutes } from './routes/props.ts'
-import { sessionRoutes } from './routes/session.ts'
-import { signInRoutes } from './routes/sign-in.ts'
-import { swarmRoutes } from './routes/swarm.ts'
-import { toolRoutes } from './routes/tools.ts'
-import { webRoutes } from './routes/web.ts'
 import { ConnectionCap } from './server/connection-cap.ts'
 import { prepareDrain } from './server/drain.ts'
 import { hostUrl } from './host-address.ts'
+import type { Handlers } from './handlers.ts'
 import { createHttpServer, listenOn } from './server/http-server.ts'
-import { pathReader } from './request-path.ts'
+import { LateHandlers } from './server/late-handlers.ts'
+import { isWebSocketUpgrade } from './server/websocket-upgrade.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { ShutdownController } from './shutdown.ts'
-import { GatewayWebSockets } from './server/websocket-server.ts'
 import { createSessionPool } from './sessions/session-pool.ts'
 import { SwarmHistory } from './swarm/swarm-history.ts'
 import type { Tracing } from './tracing/tracing.ts'
@@ -93,7 +66,12 @@ export interface GatewayDependencies {
 /** HTTP and WebSocket in front of a registry of models. The caller keeps ownership of the registry. */
 export interface Gateway extends AsyncDisposable {
   /** All routes, for tests without a port: `app.request('/v1/models')`. */
-  readonly app: GatewayApp
+  readonly app: Pick<GatewayApp, 'fetch' | 'request'>
+  /**
+   * Makes the routes with all that they need, and resolves to them. Otherwise the first request does, and waits for it: a
+   * server should listen before, and begin to load its models.
+   */
+  prepare(): Promise<GatewayApp>
   /** @throws ListenError that says how to fix the problem. */
   listen(): Promise<{ readonly url: string; readonly port: number }>
   /**
@@ -143,28 +121,30 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
     readClient: clientAddressReader(config.trustedProxies),
     keyCallers,
   }
-  const app = createApp(context, access, dependencies)
-  const webSockets = new GatewayWebSockets(context, access, shutdown, [legacyWebSocketRoute(context)])
+  const handlers = new LateHandlers<Handlers>(async () => {
+    const { createHandlers } = await import('./handlers.ts')
+    return createHandlers(context, { access, shutdown, metrics, webRoot: dependencies.webRoot })
+  }, logger)
   const connections = new ConnectionCap({
     max: config.maxConnectionsPerClient,
     readClient: context.readClient,
     isProxy: proxyTest(config.trustedProxies),
   })
-  const server = createHttpServer(app, {
-    isUpgrade: (request) => webSockets.isUpgrade(request),
+  const server = createHttpServer(handlers.listener, {
+    isUpgrade: (request) => isWebSocketUpgrade(request, config.basePath),
     keepAliveTimeoutMs: config.keepAliveTimeoutMs,
     admits: (incoming, outgoing) => connections.admits(incoming, outgoing),
   })
   connections.watch(server)
   const drain = prepareDrain(server)
-  webSockets.attach(server)
+  server.on('upgrade', handlers.upgrade)
   let closing: Promise<void> | undefined
 
   const closeEverything = async (): Promise<void> => {
     await leaveGently()
     await drain(shutdown)
     shutdown.finish()
-    webSockets.close()
+    handlers.made?.webSockets.close()
     signIn?.[Symbol.dispose]()
     keyCallers?.[Symbol.dispose]()
     await Promise.race([closeSessions(), sleep(CLOSE_SESSIONS_MS, undefined, { ref: false })])
@@ -188,7 +168,11 @@ export function createGateway(config: GatewayConfig, dependencies: GatewayDepend
   }
 
   return {
-    app,
+    app: {
+      fetch: async (...args) => (await handlers.get()).app.fetch(...args),
+      request: async (...args) => (await handlers.get()).app.request(...args),
+    },
+    prepare: async () => (await handlers.get()).app,
     async listen() {
       assertBindAllowed(config, access)
       const { port } = await listenOn(server, config.host, config.port)
@@ -207,44 +191,4 @@ function meteredBudget({ maxBufferedBytes }: GatewayConfig, metrics: PrometheusM
   })
   used.set(0)
   return new MemoryBudget(maxBufferedBytes, (bytes) => used.set(bytes))
-}
-
-function createApp(
-  context: GatewayContext,
-  access: Access,
-  { metrics, webRoot }: GatewayDependencies,
-): GatewayApp {
-  const { config } = context
-  const app = new Hono<{ Variables: GatewayVariables }>({ getPath: pathReader(config.basePath) })
-  app.onError(handleError)
-  app.notFound(notFoundHandler(app))
-  app.use(requestContext(context))
-  app.use(requestLog(context.metrics))
-  app.use(securityHeaders())
-  app.use(trustedHost(config))
-  app.use(originPolicy(config))
-  app.use(methodNotAllowed({ app, onMethodNotAllowed: methodHandler(app) }))
-  app.use(callerAccess(access))
-  app.use(requestTrace(context))
-  app.use(rateLimits(context))
-  app.use(requestBody({ maxBytes: config.maxBodyBytes, budget: context.budget }))
-  app.route('/', healthRoutes(context))
-  app.get('/metrics', async (c) => {
-    const { contentType, body } = await metrics.render()
-    return c.body(body, 200, { 'content-type': contentType, 'cache-control': 'no-store' })
-  })
-  app.route('/', openaiRoutes(context))
-  app.route('/', responsesRoutes(context))
-  app.route('/', anthropicRoutes(context))
-  app.route('/', propsRoutes(context))
-  app.route('/', ollamaRoutes(context))
-  app.route('/', openapiRoutes(context))
-  app.route('/', toolRoutes(context))
-  app.route('/', legacyHttpRoutes(context))
-  app.route('/', legacyModelRoutes(context))
-  app.route('/', swarmRoutes(context))
-  app.route('/', sessionRoutes(context))
-  app.route('/', signInRoutes(context))
-  app.route('/', webRoutes(webRoot, config.basePath))
-  return app
 }

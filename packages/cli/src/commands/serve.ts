@@ -55,7 +55,7 @@ export async function serve(context: CommandContext): Promise<number> {
   if (wantsBrowser(context)) await openPage(urls[0], terminal)
 
   const stopping = new AbortController()
-  const working = getReady(loaded, runtime, urls, terminal, stopping.signal)
+  const working = getReady(loaded, runtime, urls, terminal, stopping.signal).then(() => gateway.prepare())
   const onFirst = () => announceDrain(terminal, loaded.config.server.drainTimeoutMs)
   await waitForShutdown({ onFirst })
   const onLate = () => logger.error({}, 'The server did not close in time, so its process ends now.')

@@ -24,7 +24,8 @@ async function errorOf(response: Response): Promise<string | undefined> {
 describe('the scope of a route', () => {
   it('is known for every route that the gateway serves, and unknown routes are for administrators', async () => {
     await using server = await startTestServer()
-    const patterns = new Set(server.app.routes.map(({ path }) => path))
+    const { routes } = await server.gateway.prepare()
+    const patterns = new Set(routes.map(({ path }) => path))
     expect(patterns.size).toBeGreaterThan(20)
     const forAdmins = [...patterns].filter((pattern) => routeScope([pattern]) === 'admin')
     expect(forAdmins.sort()).toEqual(['/v1/keys', '/v1/keys/:key', '/v1/keys/:key/rotate'])

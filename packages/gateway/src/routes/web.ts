@@ -11,7 +11,7 @@ const HASHED_PATH = /^\/assets\//
 const ONE_YEAR_SECONDS = 31_536_000
 
 /**
- * The chat page and its files from `webRoot`, the folder of the web build, as it is when the server starts.
+ * The chat page and its files from `webRoot`, the folder of the web build, as it is when the routes are made.
  * @param basePath the path under which a proxy publishes this server.
  */
 export function webRoutes(webRoot: string | undefined, basePath: string): GatewayApp {

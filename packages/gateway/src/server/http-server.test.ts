@@ -11,6 +11,7 @@ import { createTestGateway, eventually } from '../fixtures/test-gateway.ts'
 import { startTestServer } from '../fixtures/test-server.ts'
 import { ListenError } from '../listen-error.ts'
 import { createHttpServer } from './http-server.ts'
+import { requestListener } from './request-listener.ts'
 
 describe('listening', () => {
   it('says where it listens', async () => {
@@ -55,7 +56,10 @@ describe('listening', () => {
 
   it('does not wait long for slow clients', async () => {
     await using test = createTestGateway()
-    const server = createHttpServer(test.app, { isUpgrade: () => false, keepAliveTimeoutMs: 75_000 })
+    const server = createHttpServer(requestListener(test.app), {
+      isUpgrade: () => false,
+      keepAliveTimeoutMs: 75_000,
+    })
     expect(server).toMatchObject({ headersTimeout: 10_000, requestTimeout: 0 })
   })
 })
@@ -63,7 +67,7 @@ describe('listening', () => {
 describe('headers that are late', () => {
   async function listenWithShortTimes(test: ReturnType<typeof createTestGateway>) {
     const timeouts = { headersTimeout: 100, requestTimeout: 0, connectionsCheckingInterval: 20 } as const
-    const server = createHttpServer(test.app, {
+    const server = createHttpServer(requestListener(test.app), {
       isUpgrade: () => false,
       keepAliveTimeoutMs: 75_000,
       timeouts,
@@ -129,7 +133,7 @@ describe('a connection without a request', () => {
     const agent = pool()
     expect((await ask(server.port, agent)).hint).toBe('timeout=75')
     agent.destroy()
-    const { keepAliveTimeout, keepAliveTimeoutBuffer } = createHttpServer(server.app, {
+    const { keepAliveTimeout, keepAliveTimeoutBuffer } = createHttpServer(requestListener(server.app), {
       isUpgrade: () => false,
       keepAliveTimeoutMs: 75_000,
     }) as { readonly keepAliveTimeout: number; readonly keepAliveTimeoutBuffer?: number }
@@ -162,7 +166,7 @@ describe('a client that takes nothing', () => {
 
   async function listen(writeStallTimeoutMs: number, handler: () => Response | Promise<Response>) {
     const app = new Hono<{ Variables: GatewayVariables }>().get('/', handler)
-    const server = createHttpServer(app, {
+    const server = createHttpServer(requestListener(app), {
       isUpgrade: () => false,
       keepAliveTimeoutMs: 5_000,
       writeStallTimeoutMs,

@@ -2,28 +2,20 @@ import { once } from 'node:events'
 import {
   createServer,
   type IncomingMessage,
+  type RequestListener,
   type Server,
   type ServerOptions,
   type ServerResponse,
 } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { getRequestListener } from '@hono/node-server'
-import type { GatewayApp } from '../context.ts'
-import { describeError, openAIErrorBody } from '../error-response.ts'
 import { GatewayError } from '../errors.ts'
 import { hostUrl } from '../host-address.ts'
 import { ListenError } from '../listen-error.ts'
-import {
-  cannotBeAnswered,
-  continueWhenRead,
-  lingerAfterEarlyAnswer,
-  tellingOfClose,
-} from './early-answers.ts'
+import { cannotBeAnswered, continueWhenRead, lingerAfterEarlyAnswer } from './early-answers.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import { judgeLateHeads } from './late-heads.ts'
 import { refuseOnSocket } from './refuse-on-socket.ts'
-import { sendingText } from './send-text.ts'
 import { refuseSlowBodies } from './slow-bodies.ts'
 import { chooseRequestId } from '../middleware/request-context.ts'
 
@@ -62,9 +54,9 @@ type UpgradeOptions = ServerOptions & {
   readonly shouldUpgradeCallback: (request: IncomingMessage) => boolean
 }
 
-/** Creates a server whose requests `app` handles. */
+/** Creates a server whose requests `listener` answers, those of a connection one after another. */
 export function createHttpServer(
-  app: GatewayApp,
+  listener: RequestListener,
   {
     isUpgrade,
     keepAliveTimeoutMs,
@@ -81,11 +73,6 @@ export function createHttpServer(
     requireHostHeader: false,
     shouldUpgradeCallback: isUpgrade,
   }
-  const listener = getRequestListener(sendingText(tellingOfClose(app.fetch)), {
-    // A library should not replace the process's Request and Response.
-    overrideGlobalObjects: false,
-    errorHandler: malformedRequestResponse,
-  })
   const answering = new WeakMap<Socket, ServerResponse>()
   const served = new WeakMap<Socket, number>()
   /** Connections of which nothing further can be read: they end with the answer that is being written. */
@@ -97,7 +84,7 @@ export function createHttpServer(
     outgoing.once('close', () => answering.delete(incoming.socket))
     if (!admits(incoming, outgoing)) return
     supplyHost(incoming)
-    void listener(incoming, outgoing)
+    listener(incoming, outgoing)
   })
   const server = createServer(options, serve)
   continueWhenRead(server)
@@ -183,18 +170,6 @@ function listenError(error: unknown, host: string, port: number): unknown {
     default:
       return error
   }
-}
-
-/** Responds to a request whose Host header or URL is invalid, so that the adapter can't create a Request. */
-function malformedRequestResponse(error: unknown): Response {
-  const reason = error instanceof Error ? error.message : 'unknown'
-  const message = `The request line or the Host header is not well-formed: ${reason}.`
-  const requestId = chooseRequestId(undefined)
-  const description = describeError(new GatewayError('bad_request', message), requestId)
-  return Response.json(openAIErrorBody(description), {
-    status: description.status,
-    headers: { connection: 'close', 'x-request-id': requestId },
-  })
 }
 
 function refuseLate(socket: Socket, what: 'headers' | 'body'): void {

@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Gauge, Logger } from '@petals-chat/engine'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -25,8 +25,8 @@ import { KeylessSockets } from './keyless-sockets.ts'
 import { refuseOnSocket } from './refuse-on-socket.ts'
 import { refuseOnWebSocket, terminateSoon } from './refuse-on-websocket.ts'
 import { originOf } from '../request-origin.ts'
-import { routedPath } from '../request-path.ts'
 import type { ShutdownController } from '../shutdown.ts'
+import { isWebSocketUpgrade, requestedPath, upgradePath } from './websocket-upgrade.ts'
 
 /** One open WebSocket, as its route uses it. */
 export interface WebSocketConnection {
@@ -99,7 +99,7 @@ export class GatewayWebSockets {
   readonly #open: ClientCap
   readonly #keyless: KeylessSockets
   readonly #connections: Gauge
-  #pings: NodeJS.Timeout | undefined
+  readonly #pings: NodeJS.Timeout
 
   constructor(
     context: GatewayContext,
@@ -118,6 +118,8 @@ export class GatewayWebSockets {
       help: 'Open WebSockets.',
     })
     this.#server = createWebSocketServer({ maxMessageBytes: context.config.maxBodyBytes })
+    this.#pings = setInterval(() => this.#ping(), context.config.webSocketPingIntervalMs)
+    this.#pings.unref()
     this.#server.on('headers', (headers, request) => {
       headers.push(`x-request-id: ${this.#requestIds.get(request) ?? ''}`)
     })
@@ -127,20 +129,6 @@ export class GatewayWebSockets {
     })
   }
 
-  isUpgrade(request: IncomingMessage): boolean {
-    return request.headers.upgrade?.toLowerCase() === 'websocket' && this.#routes.has(this.#pathOf(request))
-  }
-
-  #pathOf(request: IncomingMessage): string {
-    return routedPath(pathOf(request), this.#context.config.basePath)
-  }
-
-  attach(server: Server): void {
-    server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
-    this.#pings = setInterval(() => this.#ping(), this.#context.config.webSocketPingIntervalMs)
-    this.#pings.unref()
-  }
-
   /** Terminates the sockets that are still open. */
   close(): void {
     clearInterval(this.#pings)
@@ -148,14 +136,16 @@ export class GatewayWebSockets {
     this.#server.close()
   }
 
-  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  /** Serves a request for a WebSocket, or refuses it. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const requestId = chooseRequestId(headerOf(request, 'x-request-id'))
     this.#requestIds.set(request, requestId)
     const origin = originOf((name) => headerOf(request, name))
     const client = this.#clientOf(request)
     try {
-      const route = this.#routes.get(this.#pathOf(request))
-      if (route === undefined || !this.isUpgrade(request)) throw notAWebSocketError(request)
+      const { basePath } = this.#context.config
+      const route = this.#routes.get(upgradePath(request, basePath))
+      if (route === undefined || !isWebSocketUpgrade(request, basePath)) throw notAWebSocketError(request)
       assertTrustedHost(this.#context.config, origin.host ?? '')
       assertOriginAllowed(this.#context.config, route.path, origin)
       const upgrade = { requestId, client, route, request }
@@ -283,15 +273,11 @@ const keyHeader =
   (name) =>
     name === 'authorization' ? `Bearer ${key}` : undefined
 
-function pathOf(request: IncomingMessage): string {
-  return request.url?.split('?', 1)[0] ?? ''
-}
-
 function headerOf(request: IncomingMessage, name: string): string | undefined {
   const value = request.headers[name]
   return Array.isArray(value) ? value[0] : value
 }
 
 function notAWebSocketError(request: IncomingMessage): GatewayError {
-  return new GatewayError('unknown_url', `No WebSocket is served at ${pathOf(request).slice(0, 200)}.`)
+  return new GatewayError('unknown_url', `No WebSocket is served at ${requestedPath(request).slice(0, 200)}.`)
 }

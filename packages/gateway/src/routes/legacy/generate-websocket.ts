@@ -3,6 +3,7 @@ import type { KeptAnswer } from '../../answers/kept-answer.ts'
 import type { GatewayContext } from '../../context.ts'
 import { describeAndLogError, errorThatCounts, legacyErrorBody } from '../../error-response.ts'
 import type { WebSocketConnection, WebSocketRoute } from '../../server/websocket-server.ts'
+import { webSocketPaths } from '../../server/websocket-upgrade.ts'
 import { substituteFor } from '../../generation/answer/fallback.ts'
 import { resolveExactModel, resolveModel } from '../../generation/request/resolve-model.ts'
 import { dialogueMessages, messageOf, receiveMessage } from './dialogue-messages.ts'
@@ -22,7 +23,7 @@ type ResumableSessions = WeakMap<KeptAnswer, ResumableSession>
 export const legacyWebSocketRoute = (context: GatewayContext): WebSocketRoute => {
   const sessions: ResumableSessions = new WeakMap()
   return {
-    path: '/api/v2/generate',
+    path: webSocketPaths.generate,
     async serve(connection) {
       const { socket } = connection
       try {
