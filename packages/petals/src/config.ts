@@ -63,7 +63,9 @@ export const swarmConfigSchema = z.strictObject({
     .string()
     .min(1)
     .default('~/.cache/petals-chat/swarm')
-    .describe('Folder for the 8-bit copies of LM heads, which take one byte for each weight.'),
+    .describe(
+      'Folder for the 8-bit copies of LM heads, which take one byte for each weight, and for packed vocabularies, which take some megabytes.',
+    ),
   allowedServers: z
     .array(peerId)
     .optional()

@@ -34,25 +34,43 @@ const tableFor = (count: number): Int32Array => new Int32Array(2 ** Math.ceil(Ma
 /** Low bits of a product depend on low bits only; this lets all take part. */
 const placeOf = (hash: number, table: Int32Array): number => (hash ^ (hash >>> 15)) & (table.length - 1)
 
+/** What `PackedPieces` are made of. */
+export interface PiecesParts {
+  readonly texts: PackedTexts
+  /** The id of each piece. */
+  readonly ids: Int32Array
+  /** Index + 1 of the piece in each place. */
+  readonly table: Int32Array
+  /** Index + 1 of the piece of each id. */
+  readonly indexes: Int32Array
+}
+
 /** The pieces of a vocabulary. A piece is named by its index, which is its place in the file; its id is that of the token. */
 export class PackedPieces {
+  readonly parts: PiecesParts
   readonly #texts: PackedTexts
   readonly #ids: Int32Array
-  /** Index + 1 of the piece in each place. */
   readonly #table: Int32Array
-  /** Index + 1 of the piece of each id. */
   readonly #indexes: Int32Array
 
+  /** @param parts those of other pieces */
+  constructor(parts: PiecesParts) {
+    this.parts = parts
+    this.#texts = parts.texts
+    this.#ids = parts.ids
+    this.#table = parts.table
+    this.#indexes = parts.indexes
+  }
+
   /** @throws NotPackable */
-  constructor(texts: PackedTexts, ids: Int32Array) {
-    this.#texts = texts
-    this.#ids = ids
-    this.#table = tableFor(texts.count)
-    this.#indexes = new Int32Array(ids.reduce((most, id) => Math.max(most, id), -1) + 1)
+  static of(texts: PackedTexts, ids: Int32Array): PackedPieces {
+    const indexes = new Int32Array(ids.reduce((most, id) => Math.max(most, id), -1) + 1)
+    const pieces = new PackedPieces({ texts, ids, table: tableFor(texts.count), indexes })
     for (let index = 0; index < texts.count; index++) {
-      this.#insert(index)
-      this.#indexes[ids[index]!] = index + 1
+      pieces.#insert(index)
+      indexes[ids[index]!] = index + 1
     }
+    return pieces
   }
 
   /** Returns the index of a text, or -1 if it is no piece. */
@@ -122,21 +140,37 @@ export class PackedPieces {
   }
 }
 
+/** What `PackedMerges` are made of, in the order of their ranks. */
+export interface MergesParts {
+  readonly lefts: Int32Array
+  readonly rights: Int32Array
+  readonly results: Int32Array
+  /** Rank + 1 of the merge in each place. */
+  readonly table: Int32Array
+}
+
 /** The merges of two pieces into one; pieces by their indexes. A merge is named by its rank: those of lower rank come first. */
 export class PackedMerges {
+  readonly parts: MergesParts
   readonly #lefts: Int32Array
   readonly #rights: Int32Array
   readonly #results: Int32Array
-  /** Rank + 1 of the merge in each place. */
   readonly #table: Int32Array
 
-  /** Merges in the order of their ranks. @throws NotPackable */
-  constructor(lefts: Int32Array, rights: Int32Array, results: Int32Array) {
-    this.#lefts = lefts
-    this.#rights = rights
-    this.#results = results
-    this.#table = tableFor(lefts.length)
-    for (let rank = 0; rank < lefts.length; rank++) this.#insert(rank)
+  /** @param parts those of other merges */
+  constructor(parts: MergesParts) {
+    this.parts = parts
+    this.#lefts = parts.lefts
+    this.#rights = parts.rights
+    this.#results = parts.results
+    this.#table = parts.table
+  }
+
+  /** Merges all in the order of their ranks. @throws NotPackable */
+  static of(lefts: Int32Array, rights: Int32Array, results: Int32Array): PackedMerges {
+    const merges = new PackedMerges({ lefts, rights, results, table: tableFor(lefts.length) })
+    for (let rank = 0; rank < lefts.length; rank++) merges.#insert(rank)
+    return merges
   }
 
   /** Returns the rank of a merge, or -1 if the two pieces are not merged. */

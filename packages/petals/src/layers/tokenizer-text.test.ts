@@ -228,7 +228,7 @@ describe('PackedPieces', () => {
   const names = Array.from({ length: 400 }, (_, index) => index.toString(36))
 
   it('finds every piece, and no other', () => {
-    const pieces = new PackedPieces(textsOf(names), Int32Array.from(names.keys()))
+    const pieces = PackedPieces.of(textsOf(names), Int32Array.from(names.keys()))
     expect(names.map((name) => pieces.find(name))).toEqual([...names.keys()])
     expect(names.map((_, id) => pieces.pieceOf(id))).toEqual(names)
     expect([pieces.find('zz'), pieces.find(''), pieces.pieceOf(400), pieces.pieceOf(-1)]).toEqual([
@@ -240,8 +240,8 @@ describe('PackedPieces', () => {
   })
 
   it('refuses a file that was made to slow down the search', () => {
-    expect(() => new PackedPieces(textsOf(names, 7), Int32Array.from(names.keys()))).toThrow(NotPackable)
+    expect(() => PackedPieces.of(textsOf(names, 7), Int32Array.from(names.keys()))).toThrow(NotPackable)
     const few = names.slice(0, 200)
-    expect(() => new PackedPieces(textsOf(few, 7), Int32Array.from(few.keys()))).not.toThrow()
+    expect(() => PackedPieces.of(textsOf(few, 7), Int32Array.from(few.keys()))).not.toThrow()
   })
 })

@@ -9,11 +9,17 @@ import {
 } from './packed-vocabulary.ts'
 import { MAX_MERGES, MAX_PIECE_LENGTH, MAX_TOKENS } from './tokenizer-json.ts'
 
+/** A text whose vocabulary is packed. */
+export interface PackedText {
+  /** The text with an empty `model.vocab` and `model.merges`. */
+  readonly rest: string
+  readonly vocabulary: PackedVocabulary
+}
+
 /** The content of tokenizer.json. */
-export interface TokenizerText {
+export interface TokenizerText extends Partial<PackedText> {
   /** The parsed text; without the pieces and merges if `vocabulary` has them. */
   readonly content: unknown
-  readonly vocabulary?: PackedVocabulary | undefined
 }
 
 /**
@@ -25,9 +31,7 @@ export interface TokenizerText {
 export function readTokenizerText(text: string, what: string): TokenizerText {
   const packed = packVocabulary(text)
   const content = packed && parseJson(packed.rest, what)
-  return isPlainBpe(content)
-    ? { content, vocabulary: packed!.vocabulary }
-    : { content: parseJson(text, what) }
+  return isPlainBpe(content) ? { content, ...packed } : { content: parseJson(text, what) }
 }
 
 /** Affixes of words are rare, and the library knows them. */
@@ -35,12 +39,6 @@ function isPlainBpe(content: unknown): boolean {
   const { model } = (content ?? {}) as { readonly model?: Readonly<Record<string, unknown>> }
   const affixes = ['continuing_subword_prefix', 'continuing_subword_suffix', 'end_of_word_suffix']
   return model?.type === 'BPE' && !affixes.some((name) => model[name])
-}
-
-interface PackedText {
-  /** The text with an empty `model.vocab` and `model.merges`. */
-  readonly rest: string
-  readonly vocabulary: PackedVocabulary
 }
 
 function packVocabulary(text: string): PackedText | undefined {
@@ -204,7 +202,7 @@ class VocabularyReader extends JsonReader {
     this.expect(closeObject)
     const codes = this.#codes.slice(0, this.#end)
     const texts = { codes, starts: starts.slice(0, count + 1), hashes: hashes.slice(0, count), count }
-    return new PackedPieces(texts, ids.slice(0, count))
+    return PackedPieces.of(texts, ids.slice(0, count))
   }
 
   /** Reads merges as lines (`"a b"`) or as pairs (`["a", "b"]`). */
@@ -225,7 +223,7 @@ class VocabularyReader extends JsonReader {
       this.#end = start
     }
     if (!isEmpty) this.expect(closeList)
-    return new PackedMerges(lefts.slice(0, count), rights.slice(0, count), results.slice(0, count))
+    return PackedMerges.of(lefts.slice(0, count), rights.slice(0, count), results.slice(0, count))
   }
 
   /** Reads the characters of two pieces. Returns where the second one begins. */

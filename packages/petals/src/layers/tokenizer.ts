@@ -21,13 +21,14 @@ import {
 } from '@petals-chat/engine'
 import { z } from 'zod'
 import { tokenIdsSchema, type Architecture } from './architecture.ts'
-import { readJsonFile } from './json-file.ts'
+import { parseJson, readJsonFile } from './json-file.ts'
 import { usePackedVocabulary, type BpeModel } from './packed-bpe.ts'
 import type { PackedVocabulary } from './packed-vocabulary.ts'
 import { portablePreTokenizer, type PreTokenizer } from './pre-tokenizer.ts'
 import { addedBytes, pieceBytes, type VocabularyStyle } from './token-bytes.ts'
 import { parseTokenizerJson, type TokenizerJson } from './tokenizer-json.ts'
-import { readTokenizerText } from './tokenizer-text.ts'
+import { readTokenizerText, type TokenizerText } from './tokenizer-text.ts'
+import { VocabularyFile } from './vocabulary-file.ts'
 
 type AddedToken = NonNullable<TokenizerJson['added_tokens']>[number]
 
@@ -43,6 +44,8 @@ const tokenizerConfigSchema = z.looseObject({
     .nullish(),
 })
 type TokenizerConfig = z.output<typeof tokenizerConfigSchema>
+
+export const tokenizerFile = 'tokenizer.json'
 
 /** A text with what tokenizers treat in different ways. */
 const probe = "Hello, it's 12 wörlds. \n\n 日本語 👍 <s>"
@@ -261,20 +264,19 @@ export function createTokenizer(
   })
 }
 
+export interface OpenTokenizerOptions extends AbortOptions {
+  /** Folder for packed vocabularies, which are kept between starts. Without it, none is kept. */
+  readonly folder?: string | undefined
+}
+
 /** Reads a model's tokenizer and chat template. @throws ModelUnavailableError */
 export async function openTokenizer(
   files: ModelFiles,
   architecture: Architecture,
   dialogue: Dialogue | undefined,
-  options: AbortOptions = {},
+  options: OpenTokenizerOptions = {},
 ): Promise<ModelTokenizer> {
-  const text = await files.text('tokenizer.json', options)
-  if (text === undefined) {
-    throw new ModelUnavailableError(
-      `${files.description} has no tokenizer.json. Use a repository with a fast tokenizer, or save one with transformers.`,
-    )
-  }
-  const { content, vocabulary } = readTokenizerText(text, `tokenizer.json of ${files.description}`)
+  const { content, vocabulary } = await readTokenizer(files, options)
   const config = parseTokenizerConfig(
     (await readJsonFile(files, 'tokenizer_config.json', options)) ?? {},
     files.description,
@@ -290,3 +292,36 @@ export async function openTokenizer(
     generation: parseGenerationConfig(generationConfig),
   }
 }
+
+/** Reads tokenizer.json, or what was kept of it. */
+async function readTokenizer(
+  files: ModelFiles,
+  { folder, ...options }: OpenTokenizerOptions,
+): Promise<TokenizerText> {
+  const what = `${tokenizerFile} of ${files.description}`
+  const file = folder === undefined ? undefined : await vocabularyFileOf(files, folder, options)
+  const kept = await file?.read()
+  if (kept) return { ...kept, content: parseJson(kept.rest, what) }
+  const text = await files.text(tokenizerFile, options)
+  if (text === undefined) {
+    throw new ModelUnavailableError(
+      `${files.description} has no tokenizer.json. Use a repository with a fast tokenizer, or save one with transformers.`,
+    )
+  }
+  const read = readTokenizerText(text, what)
+  const { rest, vocabulary } = read
+  // If there is no room for it, the next start takes longer.
+  if (rest !== undefined && vocabulary) await file?.keep({ rest, vocabulary }).catch(() => {})
+  return read
+}
+
+/** Returns undefined if the file is not on this machine, which reading it reports. */
+const vocabularyFileOf = (
+  files: ModelFiles,
+  folder: string,
+  options: AbortOptions,
+): Promise<VocabularyFile | undefined> =>
+  files
+    .path(tokenizerFile, options)
+    .then((path) => VocabularyFile.of({ path }, folder))
+    .catch(() => undefined)

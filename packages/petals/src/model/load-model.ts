@@ -37,7 +37,7 @@ export interface ModelDependencies {
   readonly openFiles: OpenFiles
   /** Loads the draft models of entries; without it, they are left out. */
   readonly loadDraft?: LoadDraft | undefined
-  /** Folder for the 8-bit copies of LM heads, which are kept between starts. */
+  /** Folder for 8-bit copies of LM heads and packed vocabularies, which are kept between starts. */
   readonly cacheFolder: string
 }
 
@@ -154,7 +154,7 @@ async function openParts(
     await Promise.race([opening, options.headStart])
     const [layers, tokenizer, joined] = await Promise.all([
       opening,
-      openTokenizer(files, architecture, options.spec.dialogue, { signal }),
+      openTokenizer(files, architecture, options.spec.dialogue, { folder: options.cacheFolder, signal }),
       joinSwarm({ ...options, signal }),
     ])
     return { layers, tokenizer, joined }

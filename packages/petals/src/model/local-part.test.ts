@@ -3,8 +3,10 @@ import { readdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openTestStore, type TestStore } from '../../../hub/src/testing/test-store.ts'
+import { readArchitecture } from '../layers/architecture.ts'
 import { openLocalLayers } from '../layers/local-layers.ts'
 import { safetensorsFile, toyTensor } from '../layers/testing/toy-checkpoint.ts'
+import { openTokenizer } from '../layers/tokenizer.ts'
 import { removeLocalPart } from './local-part.ts'
 import { readSwarmModelInfo } from './model-info.ts'
 
@@ -79,6 +81,27 @@ describe('removeLocalPart', () => {
     expect(paths).toEqual([path.join(cacheFolder, made!)])
     expect(freedBytes).toBe(layers.localMemoryBytes)
     expect(await readdir(cacheFolder)).toEqual([other])
+  })
+
+  it('removes the packed vocabulary, also if the weights are not on this machine', async () => {
+    const tokenizer = {
+      added_tokens: [],
+      decoder: { type: 'ByteLevel' },
+      model: { type: 'BPE', vocab: { a: 0 }, merges: [] },
+    }
+    hub.hub.addRepository('owner/model', {
+      files: { 'config.json': JSON.stringify(config), 'tokenizer.json': JSON.stringify(tokenizer) },
+    })
+    const files = await openFiles()
+    await openTokenizer(files, await readArchitecture(files), undefined, { folder: cacheFolder })
+    const [made] = await readdir(cacheFolder)
+    const { paths, freedBytes } = await removeLocalPart(
+      { source: parseModelSource(source) },
+      { cacheFolder, openFiles },
+    )
+    expect(paths).toEqual([path.join(cacheFolder, made!)])
+    expect(freedBytes).toBeGreaterThan(0)
+    expect(await readdir(cacheFolder)).toEqual([])
   })
 
   it('removes nothing of a model that is not on this machine', async () => {
