@@ -2,6 +2,7 @@ import { rangeUid } from '../blocks/block-uid.ts'
 import type { Span } from '../blocks/spans.ts'
 import { DeadlineExceededError } from '../errors.ts'
 import type { RpcClient, RpcStream } from '../rpc/rpc-client.ts'
+import { startTimeout } from '../rpc/running-timeout.ts'
 import { withPeer } from '../rpc/with-peer.ts'
 import type { FloatDtype } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -73,7 +74,7 @@ export class ServerSession {
   readonly #closing = new AbortController()
   #state: SessionState
   #stream: RpcStream<ExpertRequest, ExpertResponse> | undefined
-  #deadline: NodeJS.Timeout | undefined
+  #stopDeadline = (): void => {}
   #deadlineMs = Infinity
   #change = Promise.withResolvers<void>()
   #hasAnswered = false
@@ -311,15 +312,14 @@ export class ServerSession {
 
   /** One deadline at a time, for what is awaited now. */
   #armDeadline(): void {
-    clearTimeout(this.#deadline)
+    this.#stopDeadline()
     const deadline = deadlineOf(this.#state, this.#options)
     this.#deadlineMs = deadline?.ms ?? Infinity
     if (!deadline) return
     const { peer } = this.span
     const what = `${deadline.what} on peer ${peer}`
-    this.#deadline = setTimeout(
-      () => this.#break(new DeadlineExceededError(what, deadline.ms, { peer })),
-      deadline.ms,
+    this.#stopDeadline = startTimeout(deadline.ms, () =>
+      this.#break(new DeadlineExceededError(what, deadline.ms, { peer })),
     )
   }
 }

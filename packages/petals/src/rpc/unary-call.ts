@@ -4,6 +4,7 @@ import { peerIdBytes, type PeerId } from '../p2p/peer-id.ts'
 import type { ByteStream, SwarmTransport } from '../p2p/swarm-transport.ts'
 import { decodeUnaryEnvelope, encodeUnaryEnvelope } from '../wire/p2pd.ts'
 import { lengthPrefixed, readLengthPrefixed } from '../wire/varint.ts'
+import { startTimeout } from './running-timeout.ts'
 import { withPeer } from './with-peer.ts'
 import type { RpcMethod, UnaryOptions } from './rpc-client.ts'
 
@@ -24,8 +25,6 @@ export async function callUnary<Request, Response>(
   options: UnaryOptions = {},
 ): Promise<Response> {
   const timeoutMs = transport.patience(options.timeoutMs ?? defaultTimeoutMs)
-  const timeout = AbortSignal.timeout(timeoutMs)
-  const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout
   const callId = randomBytes(16)
   const call = { peer: peerIdBytes(peer), method: method.name, data: method.encodeRequest(request) }
   const envelope = encodeUnaryEnvelope({ callId, call })
@@ -34,14 +33,19 @@ export async function callUnary<Request, Response>(
       `A request of ${envelope.byteLength} bytes is too long for a unary call of ${method.name}.`,
     )
   }
+  const late = new AbortController()
+  const stop = startTimeout(timeoutMs, () => late.abort())
+  const signal = options.signal ? AbortSignal.any([options.signal, late.signal]) : late.signal
   try {
     const answer = await exchange(transport, peer, method.name, envelope, { ...options, signal, timeoutMs })
     return withPeer(peer, () => readAnswer(answer, callId, method, peer))
   } catch (error) {
     options.signal?.throwIfAborted()
-    if (timeout.aborted)
+    if (late.signal.aborted)
       throw new DeadlineExceededError(`${method.name} of peer ${peer}`, timeoutMs, { peer, cause: error })
     throw error
+  } finally {
+    stop()
   }
 }
 
