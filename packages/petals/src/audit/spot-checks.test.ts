@@ -28,7 +28,7 @@ const slow = { inferenceRps: 1 }
  * long, and then work in the server's place: `standby-checks.test.ts` has those.
  */
 const connectWith = (random: () => number, config: Partial<SwarmConfig>): Promise<SwarmClient> =>
-  swarm.connect({ standby: 'off', ...config }, { random, roundTripMs: 2 })
+  swarm.connect({ standby: 'off', ...config }, { random })
 
 const connect = (seed = 1, config: Partial<SwarmConfig> = {}): Promise<SwarmClient> => {
   const bits = seededBits(seed)

@@ -92,8 +92,9 @@ describe('faulty nodes', () => {
     const good = await startNode()
     good.node.store('model.0', 'QmA', 1)
     const silent = resources.use(await TestPeer.start())
-    await serveUnary(silent, findMethod.name, silence)
-    await serveUnary(silent, pingMethod.name, silence)
+    let asked = 0
+    const ignore = (): Promise<never> => (asked++, silence())
+    for (const { name } of [findMethod, pingMethod]) await serveUnary(silent, name, ignore)
     const unreachable = {
       nodeId: good.node.nodeId.map((b) => b ^ 1),
       peer: parsePeerId('QmedTaZXmULqwspJXz44SsPZyTNKxhnnFvYRajfH7MGhCY'),
@@ -103,10 +104,11 @@ describe('faulty nodes', () => {
     await expect.poll(() => transport.initialPeers.length).toBe(2)
     const records = await dht.getMany(['model.0'])
     expect(valuesOf(records.get('model.0'))).toEqual({ QmA: 1 })
-    // The second lookup does not wait for them.
-    const startedAt = performance.now()
-    await dht.getMany(['model.0'])
-    expect(performance.now() - startedAt).toBeLessThan(5000)
+    // The second lookup does not ask them.
+    const before = asked
+    expect(before).toBeGreaterThan(0)
+    expect(valuesOf((await dht.getMany(['model.0'])).get('model.0'))).toEqual({ QmA: 1 })
+    expect(asked).toBe(before)
   })
 
   it('an answer without one result for each key is ignored', async () => {
@@ -134,12 +136,10 @@ describe('faulty nodes', () => {
     for (let i = 0; i < 10_000; i++) node.store('model.0', `QmFake${i}`, i)
     await transport.connect([peer.address])
     await dht.getMany(['model.1'])
-    const startedAt = performance.now()
     const records = await dht.getMany(['model.0'])
     const { subkeys } = records.get('model.0')!
     expect(subkeys.get(peer.id)?.value).toBe(1)
     expect(subkeys.size).toBe(2048)
-    expect(performance.now() - startedAt).toBeLessThan(7500)
   })
 })
 

@@ -180,7 +180,13 @@ describe('more than one failure', () => {
 })
 
 describe('a server that hangs', () => {
-  it('in the middle of an answer is replaced within seconds', async () => {
+  /** What is told of a server whose deadline has passed. */
+  const late = (server: FakeServer) => ({
+    failed: { peer: server.id },
+    reason: expect.stringMatching(/did not answer within \d+ ms/),
+  })
+
+  it('in the middle of an answer is replaced', async () => {
     const bad = await swarm.addServer(0, 6, fast)
     await swarm.addServer(0, 6, slow)
     const session = (await swarm.connect()).openSession()
@@ -188,9 +194,8 @@ describe('a server that hangs', () => {
       bad.hung = true
       return await silence()
     })
-    const startedAt = performance.now()
     await expectIdentical(swarm, session)
-    expect(performance.now() - startedAt).toBeLessThan(10_000)
+    expect(session.failovers[0]).toMatchObject(late(bad))
   })
 
   it('an answer of one byte at a time does not extend the deadline', async () => {
@@ -204,9 +209,9 @@ describe('a server that hangs', () => {
       }
       return true
     })
-    const startedAt = performance.now()
-    await expectIdentical(swarm, (await swarm.connect()).openSession())
-    expect(performance.now() - startedAt).toBeLessThan(12_000)
+    const session = (await swarm.connect()).openSession()
+    await expectIdentical(swarm, session)
+    expect(session.failovers[0]).toMatchObject(late(bad))
   })
 
   it('while a session opens is replaced', async () => {

@@ -4,6 +4,7 @@ import type { FloatDtype } from '../tensor/dtype.ts'
 import type { HiddenStates } from '../tensor/hidden-states.ts'
 import { runInputs } from '../testing/dialogue.ts'
 import { FakeSwarm } from '../testing/fake-swarm.ts'
+import { silence } from '../testing/rpc-server.ts'
 import { createInferenceSession } from './swarm-inference-session.ts'
 
 let swarm: FakeSwarm
@@ -98,16 +99,18 @@ describe('without faults', () => {
   })
 
   it('a long prompt is processed by all servers at the same time', async () => {
-    const stepMs = (): number => 100
-    await swarm.addServer(0, 3, { stepMs })
-    await swarm.addServer(3, 6, { stepMs })
+    const [first, second] = [await swarm.addServer(0, 3), await swarm.addServer(3, 6)]
+    const begun = Promise.withResolvers<void>()
+    second.intercept = () => (begun.resolve(), false)
+    // It is not done with its second part before the other server has got the first one.
+    first.intercept = async ({ index }) => {
+      if (index === 1) await begun.promise
+      return false
+    }
     const session = (await swarm.connect()).openSession()
-    await session.open()
-    const startedAt = performance.now()
     await session.step(swarm.inputs(128 * 8))
-    const ms = performance.now() - startedAt
-    expect(ms).toBeGreaterThan(900)
-    expect(ms).toBeLessThan(1350) // without overlap: 1600
+    expect(session.failovers).toEqual([])
+    expect([first.stepCount, second.stepCount]).toEqual([8, 8])
   })
 
   it('closing frees the servers', async () => {
@@ -272,16 +275,19 @@ describe('rewinding', () => {
 
 describe('ending early', () => {
   it('an aborted step frees the servers at once, and the session can be used again', async () => {
-    const stepMs = (tokens: number): number => (tokens > 1 ? 0 : 500)
-    const server = await swarm.addServer(0, 6, { stepMs })
+    const server = await swarm.addServer(0, 6)
     const session = (await swarm.connect()).openSession()
     const prompt = swarm.inputs(10)
     await session.step(prompt)
     const reason = new Error('the user left')
     const controller = new AbortController()
-    setTimeout(() => controller.abort(reason), 100)
+    server.intercept = () => {
+      controller.abort(reason)
+      return silence()
+    }
     await expect(session.step(swarm.inputs(1, 2), { signal: controller.signal })).rejects.toBe(reason)
-    await expect.poll(() => server.openSessions, { timeout: 300 }).toBe(0)
+    await expect.poll(() => server.openSessions).toBe(0)
+    server.intercept = () => false
     expect(session.position).toBe(10)
     const next = swarm.inputs(2, 3)
     const outputs = (await session.step(next)).data
@@ -289,15 +295,19 @@ describe('ending early', () => {
   })
 
   it('closing a session ends its running step', async () => {
-    const server = await swarm.addServer(0, 6, { stepMs: () => 5000 })
+    const server = await swarm.addServer(0, 6)
+    const running = Promise.withResolvers<void>()
+    server.intercept = () => {
+      running.resolve()
+      return silence()
+    }
     const session = (await swarm.connect()).openSession()
-    await session.open()
     const stepping = session.step(swarm.inputs(1))
     stepping.catch(() => {})
-    await expect.poll(() => server.openSessions).toBe(1)
+    await running.promise
     await session[Symbol.asyncDispose]()
     await expect(stepping).rejects.toThrow()
-    await expect.poll(() => server.openSessions, { timeout: 300 }).toBe(0)
+    await expect.poll(() => server.openSessions).toBe(0)
   })
 
   it('a second step at the same time is refused', async () => {

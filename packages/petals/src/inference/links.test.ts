@@ -3,7 +3,6 @@ import type { HiddenStates } from '../tensor/hidden-states.ts'
 import { dialogueOf, expectIdentical } from '../testing/dialogue.ts'
 import { FakeSwarm } from '../testing/fake-swarm.ts'
 import type { FaultyLink } from '../testing/faulty-link.ts'
-import type { InferenceSession } from './inference-session.ts'
 
 let swarm: FakeSwarm
 
@@ -29,31 +28,29 @@ describe.each(Object.entries(faults))('a link fails: %s', (_name, fault) => {
     ['at the first token', 1],
     ['later', 7],
   ])('%s', async (_when, at) => {
-    const { link } = await swarm.addServerBehindLink(0, 6, { inferenceRps: 1000 })
-    await swarm.addServer(0, 6)
+    const { server, link } = await swarm.addServerBehindLink(0, 6, { inferenceRps: 1000 })
+    await swarm.addServer(0, 6, { inferenceRps: 1 })
     const client = await swarm.connect()
     // An earlier prompt shows how long this server takes.
     await client.openSession().step(swarm.inputs(300))
     const session = client.openSession()
     await session.open({ length: 400 })
-    const startedAt = performance.now()
     await expectIdentical(swarm, session, dialogue(), (index) => {
       if (index === at) fault(link)
     })
-    expect(performance.now() - startedAt).toBeLessThan(14_000)
+    expect(session.failovers[0]?.failed.peer).toBe(server.id)
   })
 })
 
-it('a link that fails in the very first prompt takes longest to notice', async () => {
-  const { link } = await swarm.addServerBehindLink(0, 6, { inferenceRps: 1000 })
-  await swarm.addServer(0, 6)
+it('a link that fails in the very first prompt is noticed, too', async () => {
+  const { server, link } = await swarm.addServerBehindLink(0, 6, { inferenceRps: 1000 })
+  await swarm.addServer(0, 6, { inferenceRps: 1 })
   const session = (await swarm.connect()).openSession()
   await session.open({ length: 400 })
-  const startedAt = performance.now()
   await expectIdentical(swarm, session, dialogue(), (index) => {
     if (index === 0) link.state = { kind: 'blackhole' }
   })
-  expect(performance.now() - startedAt).toBeLessThan(22_000)
+  expect(session.failovers[0]?.failed.peer).toBe(server.id)
 })
 
 it('a link that recovers is used again, over a new connection', async () => {
@@ -81,7 +78,7 @@ it('varying latency is no fault', async () => {
   expect(client.router.status()[0]!.bannedForMs).toBe(0)
 })
 
-it('over long links servers push their outputs, and that is faster', async () => {
+it('over long links servers push their outputs', async () => {
   const latencyMs = 30
   for (const [start, end] of [
     [0, 2],
@@ -95,19 +92,13 @@ it('over long links servers push their outputs, and that is faster', async () =>
   // They are close to each other; their records say what they measured.
   first!.announce([swarm.dht], { nextPings: { [second!.id]: 0.001 } })
   second!.announce([swarm.dht], { nextPings: { [third!.id]: 0.001 } })
-  const client = await swarm.connect()
+  const client = await swarm.connect({}, { roundTripMs: 2 * latencyMs })
   await client.router.measure()
-  const decode = async (session: InferenceSession): Promise<number> => {
-    await expectIdentical(swarm, session, dialogue())
-    const startedAt = performance.now()
-    for (let i = 0; i < 5; i++) await session.step(swarm.inputs(1, i + 20))
-    return (performance.now() - startedAt) / 5
-  }
   const pushed = client.openSession()
-  const pushedMs = await decode(pushed)
+  await expectIdentical(swarm, pushed, dialogue())
   expect(pushed.pushed).toBe(true)
+  expect(third!.pushCount).toBeGreaterThan(0)
   const relayed = (await swarm.connect({ serverToServer: 'never' })).openSession()
-  const relayedMs = await decode(relayed)
+  await expectIdentical(swarm, relayed, dialogue())
   expect(relayed.pushed).toBe(false)
-  expect(pushedMs).toBeLessThan(relayedMs * 0.8)
 })

@@ -13,7 +13,7 @@ const whole = { start: 0, end: 6 }
 describe('sessions on two servers of each half', () => {
   it.each([2, 6, 12])('%i that are opened at once are half on each', async (count) => {
     for (const start of [0, 0, 3, 3]) await swarm.addServer(start, start + 3)
-    const client = await swarm.connect({}, { roundTripMs: 2 })
+    const client = await swarm.connect()
     const sessions = Array.from({ length: count }, () => client.openSession())
     await Promise.all(sessions.map((session) => session.step(swarm.inputs(4))))
     const half = count / 2
@@ -24,7 +24,7 @@ describe('sessions on two servers of each half', () => {
     // For two sessions of 320 tokens, the first that such a session asks for.
     for (const start of [0, 0, 3, 3]) await swarm.addServer(start, start + 3, { cacheTokens: 3 * 700 })
     for (const server of swarm.servers) server.announce([swarm.dht], { cacheTokensLeft: 2 * 3 * 700 })
-    const client = await swarm.connect({}, { roundTripMs: 2 })
+    const client = await swarm.connect()
     const sessions = Array.from({ length: 4 }, () => client.openSession())
     await Promise.all(sessions.map((session) => session.step(swarm.inputs(4))))
     expect(swarm.servers.map(({ requestedLengths }) => requestedLengths)).toEqual(
@@ -41,7 +41,7 @@ it('sessions leave a fast server to those for which it has room', async () => {
   const fast = await swarm.addServer(0, 6, { inferenceRps: 1000 })
   fast.announce([swarm.dht], { cacheTokensLeft: 2 * 6 * 700 })
   const slow = await swarm.addServer(0, 6, { inferenceRps: 100 })
-  const client = await swarm.connect({}, { roundTripMs: 2 })
+  const client = await swarm.connect()
   const sessions = Array.from({ length: 4 }, () => client.openSession())
   await Promise.all(sessions.map((session) => session.step(swarm.inputs(320 - 256))))
   expect([fast, slow].map(({ openSessions }) => openSessions)).toEqual([2, 2])

@@ -17,10 +17,8 @@ afterEach(() => swarm[Symbol.asyncDispose]())
 async function expectRouteAndAnswer(): Promise<void> {
   const client = await swarm.connect()
   const session = client.openSession()
-  const startedAt = performance.now()
   const inputs = swarm.inputs(5)
   expect((await session.step(inputs)).data).toEqual(swarm.expected(inputs))
-  expect(performance.now() - startedAt).toBeLessThan(10_000)
   expect(session.route.map(({ peer }) => peer)).toEqual(swarm.servers.map(({ id }) => id))
 }
 

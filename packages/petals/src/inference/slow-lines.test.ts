@@ -20,7 +20,7 @@ it('a client with a round trip of 1.5 s joins with the default timeouts, answers
   for (const each of [link, other.link, front]) each.latencyMs = roundTripMs / 2
 
   const seed = swarm.bootstrap.address.replace(`tcp/${port}`, `tcp/${front.port}`)
-  const client = await swarm.connect({ initialPeers: [seed] })
+  const client = await swarm.connect({ initialPeers: [seed] }, { roundTripMs: 'measured' })
   const session = client.openSession()
   const prompt = swarm.inputs(20)
   expect((await session.step(prompt)).data).toEqual(swarm.expected(prompt))

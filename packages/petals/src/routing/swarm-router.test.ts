@@ -84,11 +84,10 @@ describe('routes', () => {
   it('the first route does not wait for slow round trips', async () => {
     directory.hold(a, 0, 4)
     directory.hold(b, 0, 4)
-    const startedAt = performance.now()
-    const slow = { ...dht, ping: () => new Promise<number>((resolve) => setTimeout(resolve, 1000, 1)) }
-    await using slowRouter = make({ dht: slow })
-    await slowRouter.route(whole)
-    expect(performance.now() - startedAt).toBeLessThan(4000)
+    const ping: DhtClient['ping'] = (_, { signal } = {}) =>
+      new Promise((_resolve, reject) => signal!.addEventListener('abort', reject))
+    await using slowRouter = make({ dht: { ...dht, ping } })
+    await expect(slowRouter.route(whole)).resolves.toHaveLength(1)
   })
 
   it('servers with too little free KV cache are avoided', async () => {
@@ -167,9 +166,7 @@ describe('routes', () => {
     directory.hold(a, 0, 2, { inferenceRps: 100 })
     directory.hold(b, 2, 4, { inferenceRps: 100 })
     pings.set(a, 1).set(b, 1)
-    const startedAt = performance.now()
     await expect(peersOf()).resolves.toEqual([a, b])
-    expect(performance.now() - startedAt).toBeLessThan(10_000)
   })
 })
 

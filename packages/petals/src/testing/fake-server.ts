@@ -87,6 +87,8 @@ export class FakeServer implements AsyncDisposable {
   lieToNext: (values: Float32Array) => void = () => {}
   /** Do not answer any further request, like a stopped process. */
   hung = false
+  /** It was not ended. */
+  runs = true
   stepCount = 0
   /** Number of steps with tokens that arrived by rpc_push. */
   pushCount = 0
@@ -155,12 +157,14 @@ export class FakeServer implements AsyncDisposable {
 
   /** Like kill -9 of the process: its connections break, and no process listens at its address. */
   async kill(): Promise<void> {
+    this.runs = false
     this.peer.cutConnections()
     await this.peer[Symbol.asyncDispose]()
   }
 
   /** Like kill -9 of the server alone: its p2pd runs for another half minute, and refuses every protocol. */
   async endBehindItsDaemon(): Promise<void> {
+    this.runs = false
     const served = [pingMethod.name, findMethod.name, inferenceMethod.name, pushMethodName, infoMethodName]
     await Promise.all(served.map((protocol) => this.peer.unhandle(protocol)))
   }
