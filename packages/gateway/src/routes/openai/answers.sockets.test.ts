@@ -79,10 +79,8 @@ async function resumeToEnd(server: Server, id: string, after: string): Promise<S
     const response = await resume(server, id, events.at(-1)?.id ?? after)
     let text = ''
     response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
-    await once(
-      response.on('error', () => {}),
-      'close',
-    )
+    // Not `once` of node:events, which throws at an error.
+    await new Promise((resolve) => response.on('error', () => {}).on('close', resolve))
     events.push(...eventsIn(text))
   }
   return events
