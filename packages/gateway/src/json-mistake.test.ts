@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { cpuMs } from '@petals-chat/engine/testing'
 import { describe, expect, it } from 'vitest'
 import { describeJsonMistake, findJsonMistake } from './json-mistake.ts'
 
@@ -101,9 +102,9 @@ describe('the mistake in a text that is not JSON', () => {
   })
 
   it('is found in a time that grows with the length', () => {
-    const start = performance.now()
+    const start = cpuMs()
     expect(findJsonMistake(`[${'"\\\\a", '.repeat(500_000)}]`)).toBe(1 + 7 * 500_000)
     expect(findJsonMistake('['.repeat(2_000_000))).toBe(2_000_000)
-    expect(performance.now() - start).toBeLessThan(5_000)
+    expect(cpuMs() - start).toBeLessThan(5_000)
   })
 })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { cpuMs } from '../testing/cpu-time.ts'
 import { InvalidRequestError } from '../errors.ts'
 import { grammarInstance } from '../testing/schema-instance.ts'
 import type { ToolDefinition } from './chat-template.ts'
@@ -196,8 +197,8 @@ describe('parseToolCalls', () => {
   })
 
   it('stays fast on a text of brackets', () => {
-    const started = performance.now()
+    const started = cpuMs()
     parse('[{'.repeat(100_000))
-    expect(performance.now() - started).toBeLessThan(10_000)
+    expect(cpuMs() - started).toBeLessThan(10_000)
   })
 })

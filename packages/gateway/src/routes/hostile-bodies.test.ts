@@ -1,3 +1,4 @@
+import { cpuMs } from '@petals-chat/engine/testing'
 import { describe, expect, it } from 'vitest'
 import { createTestApp } from './openai/fixtures/test-app.ts'
 
@@ -47,10 +48,10 @@ describe('bodies that are made to keep the server busy', () => {
     ['inputs of 4 MB', '/api/v1/generate', `{"max_new_tokens":1,"inputs":"${'a'.repeat(4_000_000)}"}`],
   ])('%s', async (_name, path, body, type = 'application/json') => {
     await using app = createTestApp()
-    const startedAt = performance.now()
+    const startedAt = cpuMs()
     const response = await app.post(path, body, { headers: { 'content-type': type } })
     const text = await response.text()
-    expect(performance.now() - startedAt).toBeLessThan(PATIENCE_MS)
+    expect(cpuMs() - startedAt).toBeLessThan(PATIENCE_MS)
     expect(response.status, text.slice(0, 200)).toBe(400)
     expect(text.length).toBeLessThan(1_000)
     expect(app.engine.steps).toBe(0)

@@ -33,27 +33,19 @@ it.each([
 })
 
 it('a refused connection and an unknown name mean no', async () => {
-  const start = performance.now()
   expect(await reach('http://127.0.0.1:9')).toBe(false)
   expect(await reach('http://no-such-host.invalid')).toBe(false)
-  expect(performance.now() - start).toBeLessThan(5500)
 })
 
-it(
-  'a connection that hangs and a DNS that is silent are decided within 5 s',
-  { timeout: 12_000 },
-  async () => {
-    const hanging = await listen(createTcpServer((socket) => void socket.on('error', () => {})))
-    const start = performance.now()
-    // A look-up in the DNS can't be cancelled: such a `fetch` never settles.
-    const silentDns = canReachHub(
-      { endpoint: 'http://silent.example', offline: false },
-      { fetch: () => new Promise(() => {}) },
-    )
-    expect(await Promise.all([reach(hanging), silentDns])).toEqual([false, false])
-    expect(performance.now() - start).toBeLessThan(5500)
-  },
-)
+it('a connection that hangs and a DNS that is silent mean no', async () => {
+  const hanging = await listen(createTcpServer((socket) => void socket.on('error', () => {})))
+  // A look-up in the DNS can't be cancelled: such a `fetch` never settles.
+  const silentDns = canReachHub(
+    { endpoint: 'http://silent.example', offline: false },
+    { fetch: () => new Promise(() => {}) },
+  )
+  expect(await Promise.all([reach(hanging), silentDns])).toEqual([false, false])
+})
 
 it('the result is cached for the process', async () => {
   let asked = 0

@@ -67,12 +67,10 @@ describe('the default model', () => {
       })
       expect(last('verify')).toMatchObject({ done: 98_362_432, total: 98_362_432 })
 
-      const start = performance.now()
       const offline = createModelStore(hubConfigSchema.parse({ offline: true, ...paths }))
       expect(
         await offline.resolveFile(parseModelSource(defaultModel.source), { sha256: defaultModel.sha256 }),
       ).toBe(path)
-      expect(performance.now() - start).toBeLessThan(500)
 
       expect(await offline.list()).toMatchObject([{ source: real, type: 'wheel', sizeBytes: 98_362_432 }])
       expect(await offline.info(parseModelSource(real))).toMatchObject([

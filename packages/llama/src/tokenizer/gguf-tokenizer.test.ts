@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { literalMarker, ModelUnavailableError } from '@petals-chat/engine'
 import { getLlama } from 'node-llama-cpp'
+import { cpuMs } from '@petals-chat/engine/testing'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { defaultModelPath } from '../../../../tests/support/model.ts'
 import { parseGgufHeader } from '../gguf/gguf-header.ts'
@@ -87,18 +88,18 @@ describe('a tokenizer', () => {
   it('is created quickly', async () => {
     const bytes = await readFile(await defaultModelPath())
     const times = Array.from({ length: 3 }, () => {
-      const startedAt = performance.now()
+      const startedAt = cpuMs()
       new GgufTokenizer(parseGgufHeader(bytes, bytes.length)).encode('Hello, world!')
-      return performance.now() - startedAt
+      return cpuMs() - startedAt
     })
     expect(Math.min(...times)).toBeLessThan(1500)
   })
 
   it('tokenizes a long text without spaces in reasonable time', async () => {
     const tokenizer = await openTokenizer(await defaultModelPath())
-    const startedAt = performance.now()
+    const startedAt = cpuMs()
     tokenizer.encode('a'.repeat(200_000))
-    expect(performance.now() - startedAt).toBeLessThan(10_000)
+    expect(cpuMs() - startedAt).toBeLessThan(10_000)
   })
 
   it('of an unknown kind is refused with the reason', () => {

@@ -1,5 +1,6 @@
 import { InvalidRequestError } from '../../errors.ts'
 import { describe, expect, it } from 'vitest'
+import { cpuMs } from '../../testing/cpu-time.ts'
 import { nativeGrammar } from '../../../../llama/src/testing/native-grammar.ts'
 import { readGbnf } from './read-gbnf.ts'
 
@@ -78,8 +79,8 @@ describe('readGbnf', () => {
 
   it('checks the longest grammar quickly', () => {
     const source = `root ::= ${'aaa '.repeat(60_000)}aaa\naaa ::= "x"`
-    const startedAt = performance.now()
+    const startedAt = cpuMs()
     readGbnf(source)
-    expect(performance.now() - startedAt).toBeLessThan(2500)
+    expect(cpuMs() - startedAt).toBeLessThan(2500)
   })
 })

@@ -1,6 +1,7 @@
 import { chatRequestSchema, completionRequestSchema, embeddingRequestSchema } from '@petals-chat/api'
 import { InvalidRequestError } from '@petals-chat/engine'
 import { HonoRequest } from 'hono/request'
+import { cpuMs } from '@petals-chat/engine/testing'
 import { describe, expect, it } from 'vitest'
 import { parseRequest } from './parse-request.ts'
 
@@ -322,9 +323,9 @@ describe('parseRequest', () => {
       `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
     ]
     for (const body of hostile) {
-      const started = performance.now()
+      const started = cpuMs()
       await expect(parse('chat', body)).rejects.toThrow(InvalidRequestError)
-      expect(performance.now() - started).toBeLessThan(2500)
+      expect(cpuMs() - started).toBeLessThan(2500)
     }
   })
 })
