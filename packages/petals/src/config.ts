@@ -220,7 +220,7 @@ export const petalsModelSchema = modelSpecSchema.extend({
     .describe("LoRA adapter that the swarm's servers have loaded (their --adapters)."),
   dhtPrefix: z
     .string()
-    .regex(/^[^. ]+$/, 'must be without dots and spaces')
+    .regex(/^[^. ]+$/, 'must be a prefix without dots and spaces')
     .optional()
     .describe(
       "Prefix of the model's keys in the swarm's DHT; left out: derived from the source, by Petals' rules.",

@@ -52,7 +52,7 @@ const hostSchema = z
   .string()
   .regex(
     hostPattern,
-    'A host is a name or an address, with a port or without: example.org, *.example.org, 10.0.0.7:8080.',
+    'must be a name or an address, with a port or without: example.org, *.example.org, 10.0.0.7:8080',
   )
 
 const serverSchema = z.strictObject({
@@ -60,7 +60,7 @@ const serverSchema = z.strictObject({
     .string()
     .regex(
       /^[a-z0-9]([a-z0-9-]{0,22}[a-z0-9])?$/,
-      'The name of a server has 1 to 24 small letters, digits and dashes, such as wiki.',
+      'must be 1 to 24 small letters, digits and dashes, such as wiki',
     )
     .refine(
       (name) => name !== BUILT_IN,

@@ -20,7 +20,7 @@ const addressSchema = z.string().transform((text, context) => {
 function addressProblem(text: string): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol))
-    return 'an address begins with http:// or https://, for example http://10.0.0.7:8000/v1.'
+    return 'must be an address that begins with http:// or https://, for example http://10.0.0.7:8000/v1'
   if (url.username !== '' || url.password !== '')
     return 'an address must not contain a user or a password: it is shown in messages. Use apiKey.'
   if (url.search !== '' || url.hash !== '')

@@ -61,7 +61,8 @@ export class ConfigDraft implements DescribeOptions {
   standIn(path: KeyPath): string | undefined {
     const template = this.#templates.get(formatKeyPath(path))
     if (template !== undefined) return `the value of '${template}'`
-    return isSecret(path) ? 'this secret value' : undefined
+    // A list or a mapping is named without what is in it.
+    return isSecret(path) && typeof this.value(path) !== 'object' ? 'this secret value' : undefined
   }
 
   /** Returns where to look for a mistake: what set the value, or its place in the file, existing or not. */

@@ -106,7 +106,7 @@ describe('loadConfig', () => {
     expect(problem).toContain("petals-chat.yaml:2:12: hub.retries: the value of '${SECRET}' is not allowed")
     expect(problem).not.toContain('hush')
     expect(await mistakes('hub: { token: [hush] }')).toEqual([
-      'petals-chat.yaml:1:15: hub.token: this secret value is not allowed; it must be text that is not empty.',
+      'petals-chat.yaml:1:15: hub.token: a list is not allowed; it must be text that is not empty.',
     ])
   })
 
@@ -328,7 +328,11 @@ describe('--swarm and --dht-prefix', () => {
       '--dht-prefix: it applies to a single --model petals:SOURCE, and there are several.',
     ],
     [['./a.gguf'], 'x', '--dht-prefix: it applies to a single --model petals:SOURCE, and there is none.'],
-    [model, 'Llama-3.1', "--dht-prefix: 'Llama-3.1' is not allowed; it must be without dots and spaces."],
+    [
+      model,
+      'Llama-3.1',
+      "--dht-prefix: 'Llama-3.1' is not allowed; it must be a prefix without dots and spaces.",
+    ],
   ])('refuse a prefix that belongs to no model: %j %s', async (models, dhtPrefix, words) => {
     const [problem, ...more] = await mistakes('', { flags: { model: models, dhtPrefix } })
     expect([problem?.slice(0, words.length), more]).toEqual([words, []])

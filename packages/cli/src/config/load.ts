@@ -171,7 +171,8 @@ function withDhtPrefix(asked: RequestedModels, { text, origin }: DhtPrefix): Req
     )
   }
   const { data: dhtPrefix } = petalsModelSchema.shape.dhtPrefix.safeParse(text)
-  if (dhtPrefix === undefined) return refuse(`'${text}' is not allowed; it must be without dots and spaces.`)
+  if (dhtPrefix === undefined)
+    return refuse(`'${text}' is not allowed; it must be a prefix without dots and spaces.`)
   return { ...asked, specs: asked.specs.map((each) => (each === spec ? { ...spec, dhtPrefix } : each)) }
 }
 

@@ -20,6 +20,8 @@ export interface SchemaNode {
   readonly exclusiveMaximum?: number
   readonly minLength?: number
   readonly pattern?: string
+  /** What texts of the pattern are, in words: `must be …`. */
+  readonly patternErrorMessage?: string
   readonly format?: string
 }
 
@@ -99,6 +101,7 @@ export function describeAllowed(node: SchemaNode): string {
   if (options.length > 1) {
     const constants = options.flatMap(({ const: only }) => only ?? [])
     if (constants.length === options.length) return `one of: ${constants.join(', ')}`
+    if (options.every(({ properties }) => properties !== undefined)) return describeKeys(knownKeys(node))
     return [...new Set(options.map(describeAllowed))].join(', or ')
   }
   if (node.const !== undefined) return quote(node.const)
@@ -135,18 +138,21 @@ function describeList({ minItems = 0, items }: SchemaNode): string {
 
 function describeText(node: SchemaNode): string {
   if (node.format === 'uri') return 'a URL such as https://example.org/page'
-  if (node.pattern !== undefined) return `text of the form \`${node.pattern}\``
+  if (node.patternErrorMessage !== undefined)
+    return `text (${node.patternErrorMessage.replace(/^must be /, '')})`
   return (node.minLength ?? 0) > 0 ? 'text that is not empty' : 'text'
 }
 
 function describeMapping(node: SchemaNode): string {
   const keys = Object.keys(node.properties ?? {})
-  if (keys.length > 0) return `a mapping with keys among: ${keys.join(', ')}`
+  if (keys.length > 0) return describeKeys(keys)
   const values = node.additionalProperties
   return typeof values === 'object'
     ? `a mapping of names; each value: ${describeAllowed(values)}`
     : 'a mapping'
 }
+
+const describeKeys = (keys: readonly string[]): string => `a mapping with keys among: ${keys.join(', ')}`
 
 /** Zod limits every integer to the safe ones; that is not a limit of the schema's author. */
 const isLimit = (value: number | undefined): value is number =>

@@ -57,7 +57,17 @@ export const configSchema = z.strictObject({
 export type Config = Readonly<z.output<typeof configSchema>>
 
 const toJsonSchema = (schema: z.ZodType): SchemaNode =>
-  z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as SchemaNode
+  z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', override: describePattern }) as SchemaNode
+
+type Overridden = Parameters<NonNullable<z.core.JSONSchemaGeneratorParams['override']>>[0]
+
+/** Keeps the words of a pattern, for messages. Editors show them, too, under this name. */
+function describePattern({ zodSchema, jsonSchema }: Overridden): void {
+  const pattern = zodSchema._zod.def.checks?.find((check) => check instanceof z.core.$ZodCheckRegex)
+  // zod keeps words as a function that returns them.
+  const words = (pattern?._zod.def.error as (() => unknown) | undefined)?.()
+  if (typeof words === 'string') jsonSchema.patternErrorMessage = words
+}
 
 let jsonSchema: SchemaNode | undefined
 

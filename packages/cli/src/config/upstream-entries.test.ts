@@ -52,7 +52,9 @@ it('are refused with a key that is not set, a fallback that is not there, an add
     ].join('\n'),
   )
   expect(wrong).toEqual([
-    expect.stringContaining('an address begins with http:// or https://'),
+    expect.stringContaining(
+      "'ftp://a' is not allowed: must be an address that begins with http:// or https://",
+    ),
     expect.stringContaining('an entry of the engine upstream has either baseUrl or baseUrls'),
     expect.stringContaining("there is no other model 'c' here. Other models: a, b, d."),
     expect.stringContaining('only entries with engine: llama or engine: petals can have this key'),

@@ -88,8 +88,13 @@ function describeValueProblem(issue: Issue, path: KeyPath, options: DescribeOpti
   if (value === undefined && issue.code !== 'custom') {
     return { origin, path, message: `this key is missing${allowed}.`, kind: 'missing-key' }
   }
-  if (issue.code === 'custom') return { origin, path, message: issue.message, kind: 'wrong-value' }
   const shown = options.standIn(path) ?? describeValue(value)
+  if (issue.code === 'custom') {
+    const message = isBare(issue.message)
+      ? `${shown} is not allowed: ${issue.message.replace(/\.?$/, '.')}`
+      : issue.message
+    return { origin, path, message, kind: 'wrong-value' }
+  }
   if (hasOwnMessage(issue))
     return { origin, path, message: `${shown} is not allowed: ${issue.message}.`, kind: 'wrong-value' }
   return {
@@ -99,6 +104,9 @@ function describeValueProblem(issue: Issue, path: KeyPath, options: DescribeOpti
     kind: 'wrong-value',
   }
 }
+
+/** Reports whether a message of a schema of ours says only what is expected, not what was found. */
+const isBare = (message: string): boolean => message.startsWith('must be ')
 
 /** A pattern is of little help to users; if the schema has a message in words, that is shown instead. */
 const hasOwnMessage = (issue: Issue) =>
