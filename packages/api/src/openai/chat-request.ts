@@ -11,6 +11,7 @@ const answerLimit = z
   .int()
   .min(-2)
   .refine((tokens) => tokens !== 0, 'The answer needs at least 1 token; -1 lets it continue until it ends.')
+  .meta({ not: { const: 0 } })
   .nullish()
 
 /** Request body of `POST /v1/chat/completions`. */

@@ -18,7 +18,8 @@ const seed = z
   .preprocess(
     (value) =>
       Number.isInteger(value) && !Number.isSafeInteger(value) ? (value as number) % 2 ** 32 : value,
-    z.int(),
+    // Without the limits that zod has for every integer, which the document would tell.
+    z.int().meta({ minimum: undefined, maximum: undefined }),
   )
   .nullish()
 
@@ -101,7 +102,8 @@ export const samplingFields = {
         .refine(
           (bias) => Object.keys(bias).length <= maxBiases,
           `logit_bias takes at most ${maxBiases} tokens.`,
-        ),
+        )
+        .meta({ maxProperties: maxBiases }),
       z.array(z.tuple([tokenId, z.union([z.number().min(-100).max(100), z.literal(false)])])).max(maxBiases),
     ])
     .nullish()

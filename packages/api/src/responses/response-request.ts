@@ -50,6 +50,7 @@ export const responseRequestSchema = z.object({
   metadata: z
     .record(z.string().max(64), z.string().max(512))
     .refine((pairs) => Object.keys(pairs).length <= 16, 'metadata takes at most 16 pairs.')
+    .meta({ maxProperties: 16 })
     .nullish()
     .describe('At most 16 pairs, which are kept with the response.'),
   max_output_tokens: z

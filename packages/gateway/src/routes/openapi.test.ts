@@ -95,6 +95,17 @@ it('lets clients of every API send null for a field that they may leave out', as
   expect(others.length).toBeGreaterThan(15)
 })
 
+it('tells no limits of a seed, since 64 bits are taken', async () => {
+  await using app = createTestApp()
+  const { components } = await documentOf()
+  const { properties } = components.schemas.ChatCompletionRequest as BodySchema
+  expect(properties!.seed).toMatchObject({ anyOf: [{ type: 'integer' }, { type: 'null' }] })
+  expect(JSON.stringify(properties!.seed)).not.toMatch(/minimum|maximum/)
+  const request = { messages: [{ role: 'user', content: 'Hi' }], max_tokens: 1 }
+  for (const seed of [2 ** 64 - 1, -(2 ** 63)])
+    expect((await app.post('/v1/chat/completions', { ...request, seed })).status).toBe(200)
+})
+
 describe('behind a prefix', () => {
   it('the document and the examples contain the prefix, whether the proxy strips it or not', async () => {
     await using app = createTestApp({ config: { basePath: '/chat' } })
