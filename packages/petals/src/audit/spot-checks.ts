@@ -11,7 +11,7 @@ import { AuditBudget } from './audit-budget.ts'
 import { differenceOf, type Difference } from './difference.ts'
 import { precisionOf, type Precision } from './precision.ts'
 import { rerun } from './rerun.ts'
-import { spotCheckMetrics, type CheckResult } from './spot-check-metrics.ts'
+import { type CheckOutcome, spotCheckMetrics } from './spot-check-metrics.ts'
 import { Tolerances, type Comparison, type Likeness } from './tolerances.ts'
 import { decide, type Opinion, type Opinions } from './verdict.ts'
 import { chooseWitnesses, type WitnessOptions } from './witnesses.ts'
@@ -45,7 +45,7 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
   readonly #random: () => number
   readonly #budget: AuditBudget
   readonly #tolerances = new Tolerances()
-  readonly #report: (span: Span, result: CheckResult) => void
+  readonly #report: (outcome: CheckOutcome) => void
   readonly #closing = new AbortController()
   #running: Promise<void> | undefined
 
@@ -77,7 +77,7 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     const first = { blocks: accused, servers: [accused], outputs: used }
     const second = { blocks: accused, servers: [standby], outputs }
     const comparison = this.#compare(first, second)
-    if (comparison.likeness === 'alike') return this.#agreed(first, comparison)
+    if (comparison.likeness === 'alike') return this.#report(this.#agreed(first, comparison))
     // A doubt costs a check of a third server each time.
     if (comparison.likeness === 'doubtful' && !this.#budget.hasLeft(accused.peer)) return
     const evidence = this.#running ? undefined : route.evidence(index, end)
@@ -110,9 +110,9 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     return true
   }
 
-  #begun(accused: Span, check: Promise<void>): void {
+  #begun(accused: Span, check: Promise<CheckOutcome>): void {
     this.#running = check
-      .catch((error: unknown) => this.#skip(accused, error))
+      .then(this.#report, (error: unknown) => this.#skip(accused, error))
       .finally(() => (this.#running = undefined))
   }
 
@@ -148,19 +148,20 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     return precisionOf(span, this.#context.codecs.of(span.peer))
   }
 
-  async #check(evidence: Evidence, witnesses: readonly Span[]): Promise<void> {
+  async #check(evidence: Evidence, witnesses: readonly Span[]): Promise<CheckOutcome> {
     const accused = { blocks: evidence.span, servers: [evidence.span], outputs: evidence.outputs }
     const witness = await this.#ask(evidence, witnesses)
     const comparison = this.#compare(accused, witness)
     this.#log(evidence, witnesses, comparison)
-    if (comparison.likeness === 'alike') this.#agreed(accused, comparison)
-    else await this.#differing(evidence, accused, witness, comparison)
+    return comparison.likeness === 'alike'
+      ? this.#agreed(accused, comparison)
+      : this.#differing(evidence, accused, witness, comparison)
   }
 
-  #agreed(accused: Answer, { peers, servers, difference }: Compared): void {
+  #agreed(accused: Answer, { peers, servers, difference }: Compared): CheckOutcome {
     this.#tolerances.learn(servers, difference)
     this.#context.router.verdicts.agree(peers)
-    this.#report(accused.servers[0]!, 'alike')
+    return { span: accused.servers[0]!, result: 'alike' }
   }
 
   async #differing(
@@ -168,17 +169,23 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     accused: Answer,
     witness: Answer,
     comparison: Compared,
-  ): Promise<void> {
-    if (comparison.likeness === 'doubtful') await this.#doubt(evidence, accused, witness, comparison)
-    else await this.#settle(evidence, accused, witness, comparison.difference)
+  ): Promise<CheckOutcome> {
+    return comparison.likeness === 'doubtful'
+      ? this.#doubt(evidence, accused, witness, comparison)
+      : this.#settle(evidence, accused, witness, comparison.difference)
   }
 
   /**
    * Has a third server of their kind compute what two have computed that may differ so much, but seldom do. Only if one of them is
    * alone with it is it wrong. Without a third one the two are alike, but nothing is learnt of them: a server that lies from the start would
-   * teach what to tolerate.
+   * teach what to tolerate. A third one that differs as no two servers may is a witness against the first like any other.
    */
-  async #doubt(evidence: Evidence, accused: Answer, witness: Answer, between: Compared): Promise<void> {
+  async #doubt(
+    evidence: Evidence,
+    accused: Answer,
+    witness: Answer,
+    between: Compared,
+  ): Promise<CheckOutcome> {
     const [span] = accused.servers as readonly [Span]
     const [other, ...more] = witness.servers as readonly [Span, ...Span[]]
     const length = { tokens: this.#tokensOf(evidence), maxLength: evidence.maxLength }
@@ -186,7 +193,7 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     const canTell = evidence.pushedBy === undefined && more.length === 0
     const thirds = canTell ? this.#witnesses(span, [span, other], length, true) : undefined
     const isOfKind = (each: Span): boolean => this.#precisionOf(each).kind === this.#precisionOf(span).kind
-    if (thirds?.length !== 1 || !thirds.every(isOfKind)) return this.#report(span, 'alike')
+    if (thirds?.length !== 1 || !thirds.every(isOfKind)) return { span, result: 'alike' }
     const third = await this.#ask(evidence, thirds)
     const fromUsed = this.#compare(accused, third)
     const fromWitness = this.#compare(witness, third)
@@ -198,8 +205,8 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
       return this.#convict(span, [other, ...thirds], between.difference)
     if (isAlone(between, fromWitness, fromUsed))
       return this.#convict(other, [span, ...thirds], between.difference)
-    if ([fromUsed, fromWitness].every(({ likeness }) => likeness !== 'different'))
-      this.#agreed(accused, between)
+    if (fromUsed.likeness === 'different') return this.#settle(evidence, accused, third, fromUsed.difference)
+    return fromWitness.likeness === 'different' ? { span, result: 'alike' } : this.#agreed(accused, between)
   }
 
   /** @throws Error if one of the servers announces by now that it computes in another way */
@@ -209,18 +216,22 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
   }
 
   /** Asks for further opinions, and acts on what they say. */
-  async #settle(evidence: Evidence, accused: Answer, witness: Answer, difference: Difference): Promise<void> {
+  async #settle(
+    evidence: Evidence,
+    accused: Answer,
+    witness: Answer,
+    difference: Difference,
+  ): Promise<CheckOutcome> {
     const { span, pushedBy } = evidence
     // The server before it may have pushed other inputs than it reported: then its answer was right.
     const opinions = pushedBy === undefined ? await this.#opinions(evidence, accused, witness) : {}
     const guilty = decide(opinions)
     const others = [...witness.servers, ...(opinions.third?.by ?? [])]
     await this.#requireAsBefore([span, ...others])
-    if (guilty === 'accused') this.#convict(span, others, difference)
-    else if (guilty === 'witness' && witness.servers.length === 1)
-      this.#convict(witness.servers[0]!, [span, ...(opinions.third?.by ?? [])], difference)
-    else if (guilty === 'witness') this.#dispute(witness.servers, difference)
-    else this.#dispute([span, ...witness.servers], difference, pushedBy)
+    if (guilty === 'accused') return this.#convict(span, others, difference)
+    if (guilty === 'unknown') return this.#dispute([span, ...witness.servers], difference, pushedBy)
+    if (witness.servers.length > 1) return this.#dispute(witness.servers, difference)
+    return this.#convict(witness.servers[0]!, [span, ...(opinions.third?.by ?? [])], difference)
   }
 
   /** As few as decide. */
@@ -251,19 +262,19 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
     return { third, again, witnessAgain: await opinionOf(witness.servers) }
   }
 
-  #convict(span: Span, against: readonly Span[], difference: Difference): void {
+  #convict(span: Span, against: readonly Span[], difference: Difference): CheckOutcome {
     const { router, logger } = this.#context
     const peers = against.map(({ peer }) => peer)
     router.verdicts.convict(span.peer, peers, difference.typical)
-    this.#report(span, 'wrong')
     logger.warn(
       { ...fieldsOf(span, against), ...difference },
       'a server computes something else than its blocks: it is not used any more',
     )
+    return { span, result: 'wrong' }
   }
 
   /** One of these servers is wrong, or the one that pushed the first its inputs. */
-  #dispute(servers: readonly Span[], difference: Difference, pushedBy?: PeerId): void {
+  #dispute(servers: readonly Span[], difference: Difference, pushedBy?: PeerId): CheckOutcome {
     const { router, logger } = this.#context
     const [span, ...against] = servers as readonly [Span, ...Span[]]
     const isKnown = router.verdicts.of(span.peer) !== undefined
@@ -273,11 +284,11 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
       ...against.map(({ peer }) => peer),
     ]
     router.verdicts.dispute(peers, difference.typical)
-    this.#report(span, 'disputed')
     logger[isKnown ? 'debug' : 'warn'](
       { ...fieldsOf(span, against), ...difference },
       'servers compute something else from the same inputs: one of them is wrong, and it is not known which',
     )
+    return { span, result: 'disputed' }
   }
 
   /** Has servers compute the evidence's outputs. */
@@ -327,7 +338,7 @@ export class SpotChecks implements StepObserver, AsyncDisposable {
   #skip(accused: Span, error: unknown): void {
     this.#budget.postpone(accused.peer)
     if (this.#closing.signal.aborted) return
-    this.#report(accused, 'skipped')
+    this.#report({ span: accused, result: 'skipped' })
     this.#context.logger.debug({ peer: accused.peer, err: error }, 'a spot check could not be made')
   }
 

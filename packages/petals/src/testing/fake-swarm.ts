@@ -1,5 +1,5 @@
 import { freePort } from '@petals-chat/engine/testing'
-import { silentLogger, silentMetrics } from '@petals-chat/engine'
+import { type Metrics, silentLogger, silentMetrics } from '@petals-chat/engine'
 import { SpotChecks } from '../audit/spot-checks.ts'
 import { createBlockDirectory, type BlockDirectory } from '../blocks/block-directory.ts'
 import { swarmConfigSchema, type SwarmConfig } from '../config.ts'
@@ -36,6 +36,8 @@ export interface ConnectOptions {
    * speeds of servers, and a server can seem dead that did not get its turn in time.
    */
   readonly roundTripMs?: number | 'measured' | undefined
+  /** Default: they are dropped. */
+  readonly metrics?: Metrics | undefined
 }
 
 /** A private swarm in this process: a bootstrap node and fake servers, over real libp2p on loopback. */
@@ -149,7 +151,7 @@ export class SwarmClient implements AsyncDisposable {
     swarm: FakeSwarm,
     transport: SwarmTransport,
     config: SwarmConfig,
-    { random, roundTripMs = 2 }: ConnectOptions,
+    { random, roundTripMs = 2, metrics = silentMetrics }: ConnectOptions,
   ) {
     const { numBlocks, hiddenSize } = swarm
     const rpc = createRpcClient(transport)
@@ -172,7 +174,7 @@ export class SwarmClient implements AsyncDisposable {
       hiddenSize,
       config,
       logger: silentLogger,
-      metrics: silentMetrics,
+      metrics,
     })
     this.checks = random && this.#resources.use(new SpotChecks(context, random))
     this.context = { ...context, observer: this.checks }
