@@ -54,6 +54,38 @@ describe('tapped', () => {
     expect(log).toHaveLength(5)
   })
 
+  it.each(['asked', 'see'] as const)(
+    'ends what it taps when `%s` of the tap fails, with its error',
+    async (method) => {
+      let calls = 0
+      const log: string[] = []
+      const failing = tapped<number>(() => ({
+        events: (async function* () {
+          try {
+            yield 1
+            yield 2
+          } finally {
+            log.push('closed')
+            throw new Error('the end failed, too')
+          }
+        })(),
+        see: (event) => log.push(`saw ${event}`),
+        [method]: () => {
+          if (++calls === 2) throw new Error('full')
+        },
+        failed: ({ message }: Error) => log.push(`failed: ${message}`),
+        ended: () => log.push('ended'),
+      }))
+      await expect(
+        (async () => {
+          for await (const event of failing) log.push(`read ${event}`)
+        })(),
+      ).rejects.toThrow('full')
+      expect(log.slice(-3)).toEqual(['closed', 'failed: full', 'ended'])
+      expect(await failing.next()).toEqual({ done: true, value: undefined })
+    },
+  )
+
   it('begins nothing that is never asked for', async () => {
     const all = events()
     await all.return!()

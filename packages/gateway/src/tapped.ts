@@ -35,7 +35,7 @@ class Tapped<Event> implements AsyncIterableIterator<Event, void, undefined> {
       if (this.#begin !== undefined) this.#open(this.#begin)
       this.#tap?.asked?.()
     } catch (error) {
-      return this.#onError(error)
+      return this.#leave(error)
     }
     return this.#inner?.next().then(this.#onResult, this.#onError) ?? over
   }
@@ -58,14 +58,32 @@ class Tapped<Event> implements AsyncIterableIterator<Event, void, undefined> {
     this.#inner = this.#tap.events[Symbol.asyncIterator]()
   }
 
-  readonly #onResult = (result: IteratorResult<Event, unknown>): IteratorResult<Event, void> => {
+  readonly #onResult = (
+    result: IteratorResult<Event, unknown>,
+  ): IteratorResult<Event, void> | Promise<never> => {
     if (result.done) {
       this.#inner = undefined
       this.#end()
       return { done: true, value: undefined }
     }
-    this.#tap?.see(result.value)
+    try {
+      this.#tap?.see(result.value)
+    } catch (error) {
+      return this.#leave(error)
+    }
     return result
+  }
+
+  /** Ends what is tapped, which has not failed itself. */
+  async #leave(error: unknown): Promise<never> {
+    const inner = this.#inner
+    this.#inner = undefined
+    try {
+      await inner?.return?.()
+    } catch {
+      // The error of the tap counts, not what it leads to.
+    }
+    return this.#onError(error)
   }
 
   readonly #onError = (error: unknown): Promise<never> => {
