@@ -99,7 +99,9 @@ function renderKeys(schema: SchemaNode, paths: readonly KeyPath[]): string {
     const name = path.length === 1 ? path : path.slice(path[1] === 0 ? 2 : 1)
     return [
       code(formatKeyPath(name)),
-      isNested(node) ? `a ${accepts(node, 'array') ? 'list' : 'mapping'}, see below` : describeAllowed(node),
+      isNested(node)
+        ? `a ${accepts(node, 'array') ? 'list' : 'mapping'}, see below`
+        : plain(describeAllowed(node)),
       isRequired(parent, key) ? 'required' : isNested(node) ? '' : formatDefault(node.default),
       [
         ...(condition === undefined ? [] : [`Only with \`${condition}\`.`]),
@@ -134,6 +136,8 @@ function formatDefault(value: unknown): string {
 }
 
 const code = (text: string) => `\`${text.replaceAll('|', '\\|').replaceAll('\n', '\\n')}\``
+/** Words outside of code, in which a star would begin an emphasis. */
+const plain = (text: string) => text.replaceAll('*', '\\*')
 const capitalize = (text: string) => `${text[0]!.toUpperCase()}${text.slice(1)}.`
 
 function renderTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
