@@ -82,6 +82,11 @@ describe('other origins', () => {
     ['a page on another port of the same machine', { ...own, origin: 'http://localhost:3000' }],
     ['an image or a GET form', { host: 'localhost:5000', 'sec-fetch-site': 'cross-site' }],
     ['an image on another port', { host: 'localhost:5000', 'sec-fetch-site': 'same-site' }],
+    ['a browser whose proxy empties Origin', { ...foreign, origin: '', 'sec-fetch-site': 'cross-site' }],
+    [
+      'an old browser whose proxy does',
+      { ...foreign, origin: '', 'sec-fetch-site': '', referer: 'http://evil.example/' },
+    ],
   ])('have no effect by %s', async (_name, headers) => {
     await using test = createTestGateway()
     for (const init of [
@@ -104,6 +109,10 @@ describe('other origins', () => {
     ['pages behind a proxy that ends TLS', { host: 'localhost:5000', origin: 'https://localhost:5000' }],
     ['people who type the address', { host: 'localhost:5000', 'sec-fetch-site': 'none' }],
     ['programs', { host: 'localhost:5000' }],
+    [
+      'programs behind a proxy that empties headers',
+      { ...foreign, origin: '', 'sec-fetch-site': '', referer: '' },
+    ],
   ])('are not %s', async (_name, headers) => {
     await using test = createTestGateway()
     expect((await test.app.request(generate, { headers })).status).toBe(200)

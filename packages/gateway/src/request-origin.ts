@@ -17,13 +17,17 @@ const PROXY_HEADERS = [
   'via',
 ]
 
-/** Reads what a browser says about the page from a request's headers. */
+/**
+ * Reads what a browser says about the page from a request's headers. Browsers send no empty ones, so that a page can't have one
+ * sent: a proxy or a program has emptied them, and they say as much as none. `Origin: null` is another matter: pages of no
+ * origin send it, such as a sandboxed frame of any site.
+ */
 export function originOf(header: (name: string) => string | undefined): RequestOrigin {
   return {
     host: header('host'),
-    origin: header('origin'),
-    secFetchSite: header('sec-fetch-site'),
-    referer: header('referer'),
+    origin: header('origin') || undefined,
+    secFetchSite: header('sec-fetch-site') || undefined,
+    referer: header('referer') || undefined,
     get isProxied() {
       return PROXY_HEADERS.some((name) => header(name) !== undefined)
     },

@@ -98,7 +98,7 @@ function preflightResponse(c: Context): Response {
 }
 
 function setCorsHeaders(c: Context): void {
-  c.header('access-control-allow-origin', c.req.header('origin') ?? '*')
+  c.header('access-control-allow-origin', c.req.header('origin') || '*')
   c.header('access-control-expose-headers', EXPOSED_HEADERS)
   c.header('vary', 'origin', { append: true })
 }

@@ -231,6 +231,18 @@ describe('a request of HTTP/1.0', () => {
   })
 })
 
+it('a request and a WebSocket with an empty Origin are served, those with Origin: null are not', async () => {
+  await using server = await startTestServer()
+  const send = (origin: string) =>
+    server.send(
+      `GET /api/v1/generate?inputs=a&max_new_tokens=1 HTTP/1.1\r\nhost: localhost\r\norigin: ${origin}\r\nconnection: close\r\n\r\n`,
+    )
+  expect(await send('')).toMatch(/^HTTP\/1\.1 200 /)
+  expect(await send('null')).toMatch(/^HTTP\/1\.1 403 /)
+  await server.connect({ origin: '' })
+  await expect(server.connect({ origin: 'null' })).rejects.toThrow('403')
+})
+
 describe('hostile requests', () => {
   it.each([
     ['nonsense', 'hello\r\n\r\n', 400],
