@@ -14,6 +14,7 @@ import { announceReady, announceStart } from '../serve/announce.ts'
 import { listen } from '../serve/listen.ts'
 import { modelsToPreload, preloadModels } from '../serve/preload.ts'
 import { endWithin, waitForShutdown } from '../serve/shutdown.ts'
+import { untilIdle } from '../serve/until-idle.ts'
 import { findWebRoot } from '../serve/web-root.ts'
 import { formatDuration } from '../terminal/format.ts'
 import { openBrowser } from '../terminal/open-browser.ts'
@@ -55,7 +56,8 @@ export async function serve(context: CommandContext): Promise<number> {
   if (wantsBrowser(context)) await openPage(urls[0], terminal)
 
   const stopping = new AbortController()
-  const working = getReady(loaded, runtime, urls, terminal, stopping.signal).then(() => gateway.prepare())
+  const readying = getReady(loaded, runtime, urls, terminal, stopping.signal)
+  const working = Promise.all([readying, untilIdle(readying).then(() => gateway.prepare())])
   const onFirst = () => announceDrain(terminal, loaded.config.server.drainTimeoutMs)
   await waitForShutdown({ onFirst })
   const onLate = () => logger.error({}, 'The server did not close in time, so its process ends now.')
