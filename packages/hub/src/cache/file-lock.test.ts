@@ -63,8 +63,7 @@ it('a task waits for another process, and reports the wait', async () => {
   const child = await holder()
   let waits = 0
   const mine = withFileLock(path, { onWait: () => void (waits += 1) }, async () => 'mine')
-  await sleep(300)
-  expect(waits).toBeGreaterThan(0)
+  await vi.waitFor(() => expect(waits).toBeGreaterThan(0))
   child.stdin?.end()
   expect(await mine).toBe('mine')
 })

@@ -36,7 +36,8 @@ async function untilPartial(bytes: number): Promise<void> {
 const cdnRequests = () => testStore.hub.requests.filter(({ host }) => host === 'cdn')
 
 it('two processes that want the same file download it once, and both report progress', async () => {
-  testStore.hub.inject({ on: 'cdn', bytesPerSecond: 1_500_000, times: 2 })
+  // So slow that the second process comes before the first one is done, however long it takes to start.
+  testStore.hub.inject({ on: 'cdn', bytesPerSecond: 200_000, times: 2 })
   const outputs = await Promise.all([outputOf(start()), outputOf(start())])
   expect(cdnRequests()).toHaveLength(1)
   for (const output of outputs) {
@@ -49,9 +50,10 @@ it('two processes that want the same file download it once, and both report prog
 })
 
 it('when the downloading process is killed, the other one resumes', async () => {
-  testStore.hub.inject({ on: 'cdn', bytesPerSecond: 1_000_000 })
+  // So slow that the first process is not done with it, however late it is killed.
+  testStore.hub.inject({ on: 'cdn', bytesPerSecond: 100_000 })
   const first = start()
-  await untilPartial(400_000)
+  await untilPartial(150_000)
   const second = outputOf(start())
   await sleep(500)
   first.kill('SIGKILL')

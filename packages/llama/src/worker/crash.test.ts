@@ -253,8 +253,7 @@ describe('when the gateway is killed', () => {
     const pid = Number(String(line))
     expect(isAlive(pid)).toBe(true)
     parent.kill('SIGKILL')
-    for (let tries = 0; tries < 50 && isAlive(pid); tries++) await sleep(100)
-    expect(isAlive(pid)).toBe(false)
+    await expect.poll(() => isAlive(pid)).toBe(false)
   })
 })
 

@@ -108,7 +108,8 @@ describe('the process of a model', () => {
     await sleep(300)
     expect(tokensOf(1)).toBe(4)
     worker.send({ type: 'credit', request: 1, count: 2 })
-    await sleep(500)
+    await until(() => tokensOf(1) >= 6)
+    await sleep(300)
     expect(tokensOf(1)).toBe(6)
   })
 

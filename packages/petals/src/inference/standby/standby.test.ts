@@ -75,12 +75,14 @@ describe('a standby', () => {
     await chat.untilFollowed(0)
     const [used, standby] = [chat.server(0), chat.server(0, 'standby')]
     const steps = standby.stepCount
+    // Sessions that have become too short by then were replaced by longer ones.
+    const sessions = [standby.sessionsEver, last.sessionsEver]
     killAtNextStep(used)
     await chat.steps(3)
     expect(chat.session.route[0]!.peer).toBe(standby.id)
-    expect(standby).toMatchObject({ sessionsEver: 1, openSessions: 1 })
+    expect(standby.openSessions).toBe(1)
+    expect([standby.sessionsEver, last.sessionsEver]).toEqual(sessions)
     expect(standby.stepCount - steps).toBeLessThanOrEqual(4)
-    expect(last.sessionsEver).toBe(1)
     expect(chat.session.failovers).toMatchObject([{ failed: { peer: used.id }, byStandby: true }])
   })
 
@@ -271,7 +273,7 @@ describe('a standby', () => {
     const standby = chat.server(0, 'standby')
     standby.announce([swarm.dht], { cacheTokensLeft: 2 * 6 * 300 })
     await chat.client.directory.refresh()
-    await vi.waitFor(() => expect(standby.openSessions).toBe(0), { timeout: 5000 })
+    await vi.waitFor(() => expect(standby.openSessions).toBe(0))
     await chat.steps(2)
     expect(chat.session.standbys).toEqual([undefined])
   })
@@ -289,7 +291,7 @@ describe('a standby', () => {
         await chat.step(1)
         expect(standby.openSessions).toBe(0)
       },
-      { timeout: 5000, interval: 20 },
+      { interval: 20 },
     )
     await chat.steps(3)
     expect(chat.session.standbys).toEqual([undefined])
