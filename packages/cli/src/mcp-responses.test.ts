@@ -124,7 +124,7 @@ async function streamed(input: string, more: object = {}): Promise<readonly Resp
 }
 
 /** Waits as long as a busy machine may need. */
-const eventually = (value: () => number) => expect.poll(value, { timeout: 10_000 })
+const eventually = (value: () => number) => expect.poll(value)
 
 describe('/v1/responses with the tools of an MCP server', () => {
   it('calls them until the model answers', async () => {

@@ -64,7 +64,7 @@ const call = (body: unknown, init: RequestInit = {}) =>
   fetch(`${url}/api/tools/call`, { method: 'POST', body: JSON.stringify(body), ...init })
 
 /** Waits as long as a busy machine may need. */
-const eventually = <Value>(value: () => Value | Promise<Value>) => expect.poll(value, { timeout: 10_000 })
+const eventually = <Value>(value: () => Value | Promise<Value>) => expect.poll(value)
 
 describe('the tools of the page', () => {
   it('are listed with their servers, also those that can’t be reached', async () => {

@@ -287,7 +287,7 @@ describe('limits of servers on time', () => {
     await new Promise((resolve) => setTimeout(resolve, 2000))
     expect(server.openSessions).toBe(1)
     expect(server.sessionsEver).toBe(1)
-    await expect.poll(() => server.openSessions, { timeout: 5000 }).toBe(0)
+    await expect.poll(() => server.openSessions).toBe(0)
     expect((await session.step(second)).data).toEqual(
       swarm.expected(first, second).subarray(10 * swarm.hiddenSize),
     )

@@ -159,7 +159,7 @@ describe('opening streams', () => {
     const hidden = await startPeer({ listen: [`${relay.address}/p2p-circuit`] })
     await client.connect([relay.address])
     // The relay learns of the address that it lent by identify's push, a second later.
-    await vi.waitFor(() => expectEcho(hidden.id), { timeout: 10_000 })
+    await vi.waitFor(() => expectEcho(hidden.id))
     expect(client.connection(hidden.id)).toMatchObject({ relayed: true })
   })
 })

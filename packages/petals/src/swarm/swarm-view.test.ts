@@ -122,7 +122,7 @@ describe('the view of a swarm', () => {
     expect((await view.status()).models[0]).toMatchObject({ servable: true })
     await last.kill()
     const look = async () => (await view.status()).models[0]!
-    await expect.poll(look, { timeout: 10_000, interval: 500 }).toMatchObject({
+    await expect.poll(look, { interval: 500 }).toMatchObject({
       servable: false,
       missingBlocks: [3, 4, 5],
       servers: [{ rttMs: expect.any(Number) as number }, { rttMs: Infinity }],

@@ -38,8 +38,7 @@ function tools(server: McpServer): void {
 }
 
 /** Waits as long as a busy machine may need. */
-const eventually = <Value>(value: () => Value | Promise<Value>) =>
-  expect.poll(value, { timeout: 10_000, interval: 20 })
+const eventually = <Value>(value: () => Value | Promise<Value>) => expect.poll(value, { interval: 20 })
 
 interface Settings {
   readonly era?: 2025 | 2026

@@ -223,12 +223,12 @@ describe('an answer with calls of tools that is interrupted', () => {
     const listener = channel()
     listener.addEventListener('message', () => (beats += 1))
     // Three times as long as a silent tab is waited for.
-    await vi.waitFor(() => expect(beats).toBeGreaterThan(15), { timeout: 5000 })
+    await vi.waitFor(() => expect(beats).toBeGreaterThan(15))
     expect(other.answers.isReceiving(id)).toBe(false)
     closed = true
     listener.close()
     page.answers.drop(id)
-    await vi.waitFor(() => expect(other.answers.isReceiving(id)).toBe(true), { timeout: 5000 })
+    await vi.waitFor(() => expect(other.answers.isReceiving(id)).toBe(true))
     await vi.waitFor(() => expect(other.answers.live.get().get(id)?.calls[0]?.state).toBe('asking'))
     other.answers.stop({ id })
   })

@@ -170,7 +170,7 @@ it.each(['process.exit(0)', "process.kill(process.pid, 'SIGKILL')"])(
     const [output] = (await once(child.stdout, 'data')) as [Buffer]
     const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
     expect([code, signal]).toEqual(end.includes('exit') ? [0, null] : [null, 'SIGKILL'])
-    await expect.poll(() => isAlive(Number(String(output))), { timeout: 10_000 }).toBe(false)
+    await expect.poll(() => isAlive(Number(String(output)))).toBe(false)
   },
 )
 
