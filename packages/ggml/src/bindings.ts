@@ -130,6 +130,8 @@ export interface Ggml extends Functions {
   setStopFlag(backend: Pointer, context: Pointer): void
   /** Sets how many threads a CPU backend uses. */
   setThreads(backend: Pointer, threads: number): void
+  /** The sets of instructions that a CPU backend was compiled for, by ggml's names, and options of its build. */
+  cpuFeatures(backend: Pointer): readonly string[]
 }
 
 type NativeFunction = ReturnType<LibraryHandle['func']>
@@ -159,6 +161,8 @@ function prepareKoffi(): void {
     // The program has loaded libraries of its own with koffi, whose settings stay.
   }
   koffi.struct('ggml_init_params', { mem_size: 'size_t', mem_buffer: 'void *', no_alloc: 'bool' })
+  koffi.struct('ggml_backend_feature', { name: 'str', value: 'str' })
+  koffi.proto('void *GetFeatures(int64 registry)')
   koffi.proto('void SetThreads(int64 backend, int threads)')
   koffi.proto('void SetAbortCallback(int64 backend, void *callback, int64 data)')
 }
@@ -179,12 +183,11 @@ function load(folder: string): Ggml {
     ...bind(openLibrary(files.registry), registrySignatures),
   } as unknown as Functions
   functions.backend_load_all_from_path(folder)
+  const registryOf = (backend: Pointer) =>
+    functions.backend_dev_backend_reg(functions.backend_get_device(backend))
   /** The address of a function that only CPU backends have. */
   const ofCpu = (backend: Pointer, name: string) =>
-    functions.backend_reg_get_proc_address(
-      functions.backend_dev_backend_reg(functions.backend_get_device(backend)),
-      name,
-    )
+    functions.backend_reg_get_proc_address(registryOf(backend), name)
   return {
     ...functions,
     computeAsync: (backend, graph) =>
@@ -198,6 +201,20 @@ function load(folder: string): Ggml {
     setThreads(backend, threads) {
       const address = ofCpu(backend, 'ggml_backend_set_n_threads')
       if (address) koffi.call(address, 'SetThreads', backend, threads)
+    },
+    cpuFeatures(backend) {
+      const address = ofCpu(backend, 'ggml_backend_get_features')
+      if (!address) return []
+      const list: unknown = koffi.call(address, 'GetFeatures', registryOf(backend))
+      const names: string[] = []
+      // The list ends with one that has no name.
+      for (let offset = 0; ; offset += koffi.sizeof('ggml_backend_feature')) {
+        const { name } = koffi.decode(list, offset, 'ggml_backend_feature') as {
+          readonly name: string | null
+        }
+        if (name === null) return names
+        names.push(name)
+      }
     },
     setStopFlag(backend, context) {
       const address = ofCpu(backend, 'ggml_backend_set_abort_callback')

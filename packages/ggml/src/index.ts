@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 export { ggmlTypes } from './ggml-types.ts'
+export { readCpuFeatures } from './cpu-features.ts'
 export { findCpuLibrary } from './library-files.ts'
 export {
   findLibraries,
@@ -15,3 +16,4 @@ export {
   type Libraries,
   type System,
 } from './libraries.ts'
+export { usableLibraries, type UsableLibraries } from './usable-libraries.ts'

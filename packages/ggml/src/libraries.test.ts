@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { findLibraries, libraryPackage, librariesVersion } from './libraries.ts'
+import { usableLibraries } from './usable-libraries.ts'
 
 interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>
@@ -43,5 +44,19 @@ describe('the packages with libraries', () => {
 
   it('are found on this machine, in that version', () => {
     expect(findLibraries()?.version).toBe(librariesVersion)
+  })
+})
+
+it('libraries of another version, and those that can not be read, are refused in words', () => {
+  expect(usableLibraries(() => ({ folder: '/libraries', version: '1.0.0' }))).toEqual({
+    folder: undefined,
+    reason: expect.stringMatching(/the version 1\.0\.0, not \d/) as string,
+  })
+  const damaged = () => {
+    throw new Error('no such folder')
+  }
+  expect(usableLibraries(damaged)).toEqual({
+    folder: undefined,
+    reason: "llama.cpp's libraries can't be read: no such folder",
   })
 })

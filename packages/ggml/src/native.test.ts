@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { Backend, newContext } from './backend.ts'
 import { openGgml, type Ggml } from './bindings.ts'
 import { ggmlTypes } from './ggml-types.ts'
+import { readCpuFeatures } from './cpu-features.ts'
 import { findLibraries } from './libraries.ts'
 import { findLibraryFiles } from './library-files.ts'
 
@@ -52,5 +53,20 @@ describe('ggml', () => {
 
   it('refuses a second build in one process, and a folder without libraries', () => {
     expect(() => openGgml('/another/build')).toThrow('Another build of llama.cpp is loaded already.')
+  })
+})
+
+describe('the CPU kernels', () => {
+  it('are told by their instructions, from a process of their own as here', async () => {
+    const ggml = openGgml(folder)
+    using backend = new Backend(ggml, 'cpu')
+    const here = ggml.cpuFeatures(backend.handle)
+    const common = { x64: 'SSE3', arm64: 'NEON' }[process.arch as string]
+    if (common !== undefined) expect(here).toContain(common)
+    expect(await readCpuFeatures(folder, process.env as Record<string, string>)).toEqual(here)
+  })
+
+  it('of a build that can not be loaded are told with the reason', async () => {
+    await expect(readCpuFeatures(tmpdir(), {})).rejects.toThrow('are incomplete (base)')
   })
 })

@@ -5,6 +5,7 @@ import { runChecks, type Check, type CheckResult } from '../doctor/check.ts'
 import { checkLoaded } from '../doctor/config-check.ts'
 import { gpuCheck, processorCheck } from '../doctor/engine-checks.ts'
 import { cacheCheck, hubCheck, pipCheck, tokenCheck } from '../doctor/hub-checks.ts'
+import { kernelsCheck } from '../doctor/kernels-check.ts'
 import { memoryCheck, nodeCheck } from '../doctor/machine-checks.ts'
 import { draftsCheck } from '../doctor/drafts-check.ts'
 import { modelsCheck } from '../doctor/models-check.ts'
@@ -19,6 +20,7 @@ import type { Terminal } from '../terminal/terminal.ts'
 const checks: readonly Check[] = [
   nodeCheck,
   processorCheck,
+  kernelsCheck,
   memoryCheck,
   gpuCheck,
   cacheCheck,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { silentLogger } from '@petals-chat/engine'
+import { usableLibraries, type UsableLibraries } from '@petals-chat/ggml'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createFilter } from '../../sampling/filters.ts'
 import { seededBits } from '../../sampling/random.ts'
@@ -13,7 +14,6 @@ import { RowLogits, SelectedLogits, stretchTokens, type Logits } from '../../ten
 import { floatTensor } from '../../tensor/tensor.ts'
 import { LmHead } from './lm-head.ts'
 import { ScreeningProcess, ScreeningProcessEndedError } from './screening-process.ts'
-import { usableLibraries, type UsableLibraries } from './usable-libraries.ts'
 import { dot } from '../dot.ts'
 import { WeightMatrix, type StoredTensor } from '../weight-matrix.ts'
 
@@ -346,19 +346,5 @@ describe('without usable libraries', () => {
     await expect(LmHead.create(tensor, { folder: place, threads: 1 })).rejects.toThrow(
       /exceed their bound.*damaged.*delete it/s,
     )
-  })
-})
-
-it('refuses libraries of another version, and those that can not be read, in words', () => {
-  expect(usableLibraries(() => ({ folder: '/libraries', version: '1.0.0' }))).toEqual({
-    folder: undefined,
-    reason: expect.stringMatching(/the version 1\.0\.0, not \d/) as string,
-  })
-  const damaged = () => {
-    throw new Error('no such folder')
-  }
-  expect(usableLibraries(damaged)).toEqual({
-    folder: undefined,
-    reason: "llama.cpp's libraries can't be read: no such folder",
   })
 })

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { ModelUnavailableError, silentLogger, type AbortOptions, type Logger } from '@petals-chat/engine'
+import { usableLibraries, type UsableLibraries } from '@petals-chat/ggml'
 import { RowLogits, type Logits } from '../../tensor/logits.ts'
 import { WeightMatrix, type StoredTensor } from '../weight-matrix.ts'
 import { openHeadFile, type HeadFile, type HeadFileOptions } from './head-file.ts'
@@ -7,7 +8,6 @@ import { ScreenedLogits } from './screened-logits.ts'
 import { ScreeningProcess, ScreeningProcessEndedError } from './screening-process.ts'
 import type { ScreenedPosition } from './screening-frames.ts'
 import type { ScreeningRequest, ScreeningSetup } from './screening.ts'
-import { usableLibraries, type UsableLibraries } from './usable-libraries.ts'
 
 export interface LmHeadOptions extends HeadFileOptions {
   /** Threads of the screening product, ≥ 1. */

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { abortable, childEnvironment, endWithThisProcess, type AbortOptions } from '@petals-chat/engine'
+import { usableLibraries } from '@petals-chat/ggml'
 import { FrameReader } from './frame-reader.ts'
 import type { QuantizedLayout } from './quantized-matrix.ts'
 import {
@@ -13,7 +14,6 @@ import {
   type ScreenedPosition,
 } from './screening-frames.ts'
 import type { ScreeningMessage, ScreeningRequest, ScreeningSetup } from './screening.ts'
-import { usableLibraries } from './usable-libraries.ts'
 
 /** Unbuilt sources run under this export condition, which the child process needs, too. */
 const runsFromSource = import.meta.url.endsWith('.ts')

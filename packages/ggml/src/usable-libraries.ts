@@ -1,4 +1,4 @@
-import { findLibraries, librariesVersion, type Libraries } from '@petals-chat/ggml'
+import { findLibraries, librariesVersion, type Libraries } from './libraries.ts'
 
 /** The folder of llama.cpp's libraries, or why they can't be used here. */
 export interface UsableLibraries {
