@@ -1,10 +1,9 @@
-import { CapacityError, GenerationFailedError, MissingBlocksError } from '@petals-chat/engine'
+import { GenerationFailedError, MissingBlocksError } from '@petals-chat/engine'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { reportRoute } from '../session/route-report.ts'
 import { decodeSteps, expectIdentical } from '../testing/dialogue.ts'
 import type { FakeServer, FakeStep } from '../testing/fake-server.ts'
-import { FakeSwarm, type SwarmClient } from '../testing/fake-swarm.ts'
-import { malformedResponses } from '../testing/malformed-responses.ts'
+import { FakeSwarm } from '../testing/fake-swarm.ts'
 import { silence } from '../testing/rpc-server.ts'
 
 let swarm: FakeSwarm
@@ -222,169 +221,12 @@ describe('a server that hangs', () => {
   })
 })
 
-it('a session tells how much it keeps for lost servers: the inputs of each span', async () => {
-  await swarm.addServer(0, 3)
-  await swarm.addServer(3, 6)
-  const session = (await swarm.connect()).openSession()
-  await session.step(swarm.inputs(10))
-  const { hiddenSize } = swarm
-  expect(session.historyBytes).toBeGreaterThanOrEqual(2 * 10 * hiddenSize * 2)
-  expect(session.historyBytes).toBeLessThanOrEqual(2 * 10 * hiddenSize * 4 * 2)
-})
-
-describe('servers without room', () => {
-  it('are replaced by others', async () => {
-    await swarm.addServer(0, 6, { ...fast, cacheTokens: 100 })
-    await swarm.addServer(0, 6, slow)
-    await expectIdentical(swarm, (await swarm.connect()).openSession())
-  })
-
-  it('are asked for less if they have room for what is needed, but not for the whole session', async () => {
-    const server = await swarm.addServer(0, 6, { cacheTokens: 2500 })
-    // Its outdated record says that there is plenty.
-    server.announce([swarm.dht], { cacheTokensLeft: 1e9 })
-    await expectIdentical(swarm, (await swarm.connect()).openSession())
-    expect(server.requestedLengths).toEqual([2048, 320])
-  })
-
-  it('are asked again once this client has closed sessions that it did not use', async () => {
-    const server = await swarm.addServer(0, 6, { cacheTokens: 13_000 })
-    server.announce([swarm.dht], { cacheTokensLeft: 1e9 })
-    const client = await swarm.connect()
-    const idle = [client.openSession()]
-    await idle[0]!.step(swarm.inputs(3))
-    const makeRoom = async (): Promise<boolean> => {
-      const unused = idle.pop()
-      await unused?.[Symbol.asyncDispose]()
-      return unused !== undefined
-    }
-    await expectIdentical(swarm, client.openSession(2048, makeRoom))
-    expect(idle).toEqual([])
-    expect(server.requestedLengths).toEqual([2048, 2048, 320])
-  })
-
-  it('make the step fail with a CapacityError if there are no others', async () => {
-    await swarm.addServer(0, 6, { cacheTokens: 100 })
-    const session = (await swarm.connect({ maxRetries: 2 })).openSession()
-    await expect(session.step(swarm.inputs(10))).rejects.toThrow(CapacityError)
-  })
-})
-
 it('the error names the blocks that no server holds', async () => {
   await swarm.addServer(0, 2)
   await swarm.addServer(4, 6)
   const session = (await swarm.connect()).openSession()
   await expect(session.step(swarm.inputs(1))).rejects.toThrow(MissingBlocksError)
   await expect(session.step(swarm.inputs(1))).rejects.toMatchObject({ blocks: [2, 3] })
-})
-
-describe('limits of servers on time', () => {
-  it('idle sessions are kept alive, and closed when they have not been used for too long', async () => {
-    const server = await swarm.addServer(0, 6, { stepTimeoutMs: 1000 })
-    const session = (await swarm.connect({ keepAliveMs: 100, idleTimeoutMs: 3000 })).openSession()
-    const [first, second] = [swarm.inputs(10), swarm.inputs(3, 2)]
-    await session.step(first)
-    await new Promise((resolve) => setTimeout(resolve, 2000))
-    expect(server.openSessions).toBe(1)
-    expect(server.sessionsEver).toBe(1)
-    await expect.poll(() => server.openSessions).toBe(0)
-    expect((await session.step(second)).data).toEqual(
-      swarm.expected(first, second).subarray(10 * swarm.hiddenSize),
-    )
-    expect(server.sessionsEver).toBe(2)
-  })
-
-  it('a session that the server ended while idle is opened again, and the server is not banned', async () => {
-    const server = await swarm.addServer(0, 6, { stepTimeoutMs: 300 })
-    const client = await swarm.connect()
-    const session = client.openSession()
-    const [first, second] = [swarm.inputs(10), swarm.inputs(3, 2)]
-    await session.step(first)
-    await expect.poll(() => server.openSessions).toBe(0)
-    expect((await session.step(second)).data).toEqual(
-      swarm.expected(first, second).subarray(10 * swarm.hiddenSize),
-    )
-    expect(client.router.status()[0]!.bannedForMs).toBe(0)
-  })
-
-  it('sessions are renewed before their lifetime ends', async () => {
-    const server = await swarm.addServer(0, 6, { sessionTimeoutMs: 1200 })
-    const client = await swarm.connect({ sessionLifetimeMs: 600 })
-    const session = client.openSession()
-    const inputs = Array.from({ length: 40 }, (_, i) => swarm.inputs(1, i + 1))
-    const outputs: number[] = []
-    for (const input of inputs) {
-      outputs.push(...(await session.step(input)).data)
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-    expect(Float32Array.from(outputs)).toEqual(swarm.expected(...inputs))
-    expect(server.sessionsEver).toBeGreaterThanOrEqual(3)
-    expect(client.router.status()[0]!.bannedForMs).toBe(0)
-  })
-})
-
-describe('servers that send malformed responses', () => {
-  it(`${malformedResponses.size} malformed responses, at the prompt and later, are noticed; the server is replaced and the answer is the same`, async () => {
-    expect(malformedResponses.size).toBeGreaterThanOrEqual(60)
-    const liar = await swarm.addServer(0, 6, fast)
-    const honest = await swarm.addServer(0, 6, slow)
-    const client = await swarm.connect()
-    // Whatever their measured speeds, the liar is tried first.
-    client.router.verdicts.dispute([honest.id], 0)
-    await client.openSession().open()
-    const before = process.memoryUsage.rss()
-    for (const [name, malform] of malformedResponses) {
-      for (const at of [0, 3]) await expectFaultNoticed(client, liar, name, at, malform)
-    }
-    expect(process.memoryUsage.rss() - before).toBeLessThan(256 * 1024 * 1024)
-  })
-
-  async function expectFaultNoticed(
-    client: SwarmClient,
-    liar: FakeServer,
-    name: string,
-    at: number,
-    malform: (honest: Uint8Array) => Uint8Array,
-  ): Promise<void> {
-    client.router.reportSuccess(liar.id)
-    const start = liar.stepCount
-    liar.intercept = async ({ index, call, response }) => {
-      if (index - start !== at) return false
-      await call.bytes.write(malform(response))
-      return true
-    }
-    await using session = client.openSession()
-    expect(session.route, name).toEqual([])
-    await expectIdentical(swarm, session, [
-      swarm.inputs(7, 1),
-      ...[2, 3, 4, 5].map((seed) => swarm.inputs(1, seed)),
-    ])
-    const [status] = client.router.status().filter(({ peer }) => peer === liar.id)
-    expect(status!.bannedForMs, `${name} at step ${at}`).toBeGreaterThan(0)
-  }
-
-  it('an endless stream of answers is refused', async () => {
-    const liar = await swarm.addServer(0, 6, fast)
-    await swarm.addServer(0, 6, slow)
-    failAt(liar, 2, async (_, { call, response }) => {
-      for (let i = 0; i < 100_000; i++) await call.respond(response)
-      return true
-    })
-    await expectIdentical(swarm, (await swarm.connect()).openSession())
-  })
-
-  it('a repeated answer to an earlier step is refused', async () => {
-    const liar = await swarm.addServer(0, 6, fast)
-    await swarm.addServer(0, 6, slow)
-    let earlier: Uint8Array | undefined
-    liar.intercept = async ({ index, call, response }) => {
-      if (index === 4) earlier = response
-      if (index !== 5) return false
-      await call.respond(earlier!)
-      return true
-    }
-    await expectIdentical(swarm, (await swarm.connect()).openSession())
-  })
 })
 
 describe('an answer that goes on with other servers', () => {
