@@ -1,7 +1,7 @@
 import OpenAI from 'openai'
 import type { Response, Tool } from 'openai/resources/responses/responses'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { free, typesOf, WikiGateway } from './testing/wiki-gateway.ts'
+import { free, typesOf, WikiGateway } from './fixtures/wiki-gateway.ts'
 
 const connect = (baseURL: string): OpenAI => new OpenAI({ baseURL, apiKey: 'any', maxRetries: 0 })
 

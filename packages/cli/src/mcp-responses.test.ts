@@ -2,7 +2,7 @@ import { responseEventSchema, responseSchema } from '@petals-chat/api'
 import OpenAI from 'openai'
 import type { ResponseStreamEvent } from 'openai/resources/responses/responses'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { free, harmless, injection, typesOf, WikiGateway } from './testing/wiki-gateway.ts'
+import { free, harmless, injection, typesOf, WikiGateway } from './fixtures/wiki-gateway.ts'
 
 const connect = (baseURL: string): OpenAI => new OpenAI({ baseURL, apiKey: 'any', maxRetries: 0 })
 
