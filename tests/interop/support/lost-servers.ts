@@ -9,7 +9,7 @@ const waitingChats = 8
 /** Polls as often as the page does; returns after how many seconds it was so. */
 async function secondsUntil(isSo: () => Promise<boolean>): Promise<string> {
   const startedAt = performance.now()
-  await expect.poll(isSo, { timeout: 60_000, interval: 250 }).toBe(true)
+  await expect.poll(isSo, { timeout: 300_000, interval: 250 }).toBe(true)
   return ((performance.now() - startedAt) / 1000).toFixed(1)
 }
 
@@ -25,7 +25,7 @@ export function testLostServers(running: () => SwarmProcess): void {
       const [first] = running().swarm.servers
       await kill(0)
       await expect
-        .poll(async () => (await running().readSwarm()).models[0], { timeout: 30_000, interval: 1000 })
+        .poll(async () => (await running().readSwarm()).models[0], { timeout: 300_000, interval: 1000 })
         .toMatchObject({
           replicas: [1, 1, 1, 2, 2, 2],
           servable: true,
@@ -42,7 +42,7 @@ export function testLostServers(running: () => SwarmProcess): void {
     it('names the blocks that no server holds any more, and the command to run', async () => {
       await kill(2)
       await expect
-        .poll(async () => (await running().readSwarm()).models[0], { timeout: 30_000, interval: 1000 })
+        .poll(async () => (await running().readSwarm()).models[0], { timeout: 300_000, interval: 1000 })
         .toMatchObject({ servable: false, missingBlocks: [0, 1, 2] })
       expect(await running().readModel()).toMatchObject({
         state: 'degraded',
