@@ -13,6 +13,8 @@ export interface AnswerHandoverOptions {
 
 const SILENCE_MS = 10_000
 
+const ignore = (): void => {}
+
 /** Resumes answers that a closed page left unfinished. Takes over the answers of another tab when that tab is closed. */
 export class AnswerHandover {
   readonly #options: AnswerHandoverOptions
@@ -42,15 +44,26 @@ export class AnswerHandover {
    * rejects.
    */
   async follow(messageId: string): Promise<void> {
-    const { locks, silenceMs = SILENCE_MS } = this.#options
+    const { locks } = this.#options
     // If the database can't be read, there is nothing to take over: the next reload tries again.
-    const ignore = (): void => {}
     if (locks.exclusive) return this.#inherit(messageId).catch(ignore)
+    this.#awaitSign(messageId)
+  }
+
+  /**
+   * Takes the answer over if the other tab gives no sign of life. A timer that is due after this tab was paused (the computer
+   * slept, a debugger stopped it) runs before the signs that came meanwhile are read: they get time to be, once.
+   */
+  #awaitSign(messageId: string, wasPutOff = false): void {
+    const { silenceMs = SILENCE_MS } = this.#options
+    const dueAt = performance.now() + silenceMs
     clearTimeout(this.#timers.get(messageId))
-    this.#timers.set(
-      messageId,
-      setTimeout(() => void this.#takeOver(messageId).catch(ignore), silenceMs),
-    )
+    const end = (): void => {
+      const isLate = performance.now() - dueAt > silenceMs / 4
+      if (isLate && !wasPutOff) this.#awaitSign(messageId, true)
+      else void this.#takeOver(messageId).catch(ignore)
+    }
+    this.#timers.set(messageId, setTimeout(end, silenceMs))
   }
 
   /** If the other tab was only slow, both receive the answer, and the first to finish notifies the other. */

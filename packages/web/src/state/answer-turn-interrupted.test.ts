@@ -225,6 +225,11 @@ describe('an answer with calls of tools that is interrupted', () => {
     // Three times as long as a silent tab is waited for.
     await vi.waitFor(() => expect(beats).toBeGreaterThan(15))
     expect(other.answers.isReceiving(id)).toBe(false)
+    // As after a pause of the whole browser: the time is over, and the signs that came before are not read yet.
+    pauseMs(300)
+    const before = beats
+    await vi.waitFor(() => expect(beats).toBeGreaterThan(before + 5))
+    expect(other.answers.isReceiving(id)).toBe(false)
     closed = true
     listener.close()
     page.answers.drop(id)
@@ -251,3 +256,8 @@ describe('an answer with calls of tools that is interrupted', () => {
     expect(page.answer()).toMatchObject({ status: 'done', content: 'A' })
   })
 })
+
+/** Stops this process for a time. */
+function pauseMs(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
