@@ -88,6 +88,11 @@ export function folderFiles(folder: string): ModelFiles {
     list: () => readdir(folder),
     path: async (name) => place(name),
     text: (name) => readFile(place(name), 'utf8').catch(() => undefined),
+    textPath: (name) =>
+      stat(place(name)).then(
+        () => place(name),
+        () => undefined,
+      ),
     size: async (name) => (await stat(place(name))).size,
     async range(name, start, end) {
       await using file = await open(place(name))

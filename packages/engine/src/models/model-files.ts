@@ -17,6 +17,8 @@ export interface ModelFiles {
   path(name: string, options?: FileOptions): Promise<string>
   /** Returns the text of a small file (config.json, tokenizer.json), or undefined if there is no such file. */
   text(name: string, options?: AbortOptions): Promise<string | undefined>
+  /** Returns the path of a file that `text` reads; fails as that does, and returns undefined if there is no such file. */
+  textPath(name: string, options?: AbortOptions): Promise<string | undefined>
   /** Returns the length of a file in bytes, without downloading it. @throws ModelUnavailableError */
   size(name: string, options?: AbortOptions): Promise<number>
   /** Returns bytes [start, end) of a file, without downloading the rest. @throws ModelUnavailableError */

@@ -36,13 +36,18 @@ export class HubModelFiles implements ModelFiles {
   }
 
   async text(name: string, options: AbortOptions = {}): Promise<string | undefined> {
+    const path = await this.textPath(name, options)
+    return path === undefined ? undefined : readText(path)
+  }
+
+  async textPath(name: string, options: AbortOptions = {}): Promise<string | undefined> {
     const { commit, files, isComplete } = this.#listing
     const isListed = files.some((file) => file.name === name)
     if (!isListed && (isComplete || (await this.#repository.cache.isKnownMissing(commit, name))))
       return undefined
     try {
       requireTextLength(name, files.find((file) => file.name === name)?.sizeBytes)
-      return await readText(await this.path(name, options))
+      return await this.path(name, options)
     } catch (error) {
       if (isNotFound(error)) return undefined
       throw error

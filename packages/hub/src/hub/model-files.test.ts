@@ -31,6 +31,21 @@ describe('a repository', () => {
     await expect(files.path('nothing.bin')).rejects.toMatchObject({ failure: 'not-found' })
   })
 
+  it('returns the path of a text, and refuses a file that is too long for one before it downloads it', async () => {
+    const files = {
+      'tokenizer.json': Buffer.alloc(64 * 2 ** 20 + 1),
+      'config.json': config,
+    }
+    testStore.hub.addRepository('owner/long', { files })
+    const long = await testStore.store.openFiles('hf:owner/long')
+    expect(await readFile((await long.textPath('config.json'))!, 'utf8')).toBe(config)
+    expect(await long.textPath('generation_config.json')).toBeUndefined()
+    testStore.hub.reset()
+    for (const attempt of [long.textPath('tokenizer.json'), long.text('tokenizer.json')])
+      await expect(attempt).rejects.toMatchObject({ failure: 'corrupt' })
+    expect(testStore.hub.requests).toEqual([])
+  })
+
   it('knows the length of files without downloading them', async () => {
     const files = await testStore.store.openFiles('hf:owner/repo')
     expect(await files.size(weights)).toBe(shard.length)

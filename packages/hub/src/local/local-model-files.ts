@@ -24,8 +24,13 @@ export class LocalModelFiles implements ModelFiles {
   }
 
   async text(name: string): Promise<string | undefined> {
+    const path = await this.textPath(name)
+    return path === undefined ? undefined : readText(path)
+  }
+
+  async textPath(name: string): Promise<string | undefined> {
     const path = join(this.description, name)
-    return isSafePath(name) && (await isFile(path)) ? readText(path) : undefined
+    return isSafePath(name) && (await isFile(path)) ? path : undefined
   }
 
   async size(name: string): Promise<number> {

@@ -315,13 +315,12 @@ async function readTokenizer(
   return read
 }
 
-/** Returns undefined if the file is not on this machine, which reading it reports. */
-const vocabularyFileOf = (
+/** Returns undefined if there is no tokenizer.json, which reading it reports. */
+async function vocabularyFileOf(
   files: ModelFiles,
   folder: string,
   options: AbortOptions,
-): Promise<VocabularyFile | undefined> =>
-  files
-    .path(tokenizerFile, options)
-    .then((path) => VocabularyFile.of({ path }, folder))
-    .catch(() => undefined)
+): Promise<VocabularyFile | undefined> {
+  const path = await files.textPath(tokenizerFile, options)
+  return path === undefined ? undefined : VocabularyFile.of({ path }, folder).catch(() => undefined)
+}

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { ModelFiles } from '@petals-chat/engine'
+import { type ModelFiles, ModelUnavailableError } from '@petals-chat/engine'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { folderFiles } from '../../../../tests/support/folder-files.ts'
@@ -71,9 +71,10 @@ describe('a packed vocabulary', () => {
 
   it('is not read once its original has changed, and goes when the new one is kept', async () => {
     const { original, folder } = await place(tokenizer(mergesOf.leftFirst))
+    await utimes(original.path, 1000, 1000)
     await (await VocabularyFile.of(original, folder)).keep(packedOf(tokenizer(mergesOf.leftFirst)))
     const [old] = await readdir(folder)
-    // As long as before.
+    // As long as before, and of the same time, as every file of a package of npm is.
     await writeFile(original.path, tokenizer(mergesOf.rightFirst))
     await utimes(original.path, 1000, 1000)
     const file = await VocabularyFile.of(original, folder)
@@ -127,7 +128,7 @@ describe('opening a tokenizer with a folder for packed vocabularies', () => {
     const counted: ModelFiles = {
       ...files,
       description: files.description,
-      path: (name, options) => files.path(name, options),
+      textPath: (name, options) => files.textPath(name, options),
       text(name, options) {
         if (name === 'tokenizer.json') reads++
         return files.text(name, options)
@@ -169,6 +170,15 @@ describe('opening a tokenizer with a folder for packed vocabularies', () => {
     await writeFile(folder, 'a file')
     const expected = await tokensOf(folderFiles(model))
     expect(await tokensOf(folderFiles(model), folder)).toEqual(expected)
+  })
+
+  it('passes on why the file can not be had, without a second try', async () => {
+    const { model, folder } = await place(tokenizer(mergesOf.leftFirst))
+    const { files, reads } = counting(model)
+    const away = new ModelUnavailableError('The Hub does not answer.')
+    const failing = { ...files, textPath: () => Promise.reject(away) }
+    await expect(tokensOf(failing, folder)).rejects.toBe(away)
+    expect(reads()).toBe(0)
   })
 
   it('says what is missing as without it', async () => {

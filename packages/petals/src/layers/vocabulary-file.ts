@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, stat } from 'node:fs/promises'
 import { endianness } from 'node:os'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -39,7 +39,9 @@ export class VocabularyFile {
 
   /** @param original a tokenizer.json as it is now: call this before it is read */
   static async of(original: Original, folder: string): Promise<VocabularyFile> {
-    return new VocabularyFile(folder, await vocabularyFiles.nameOf(original, [endianness()]))
+    // Archives and images can give every file the same time; when it came to its place here, they can't tell.
+    const { ctimeMs } = await stat(original.path)
+    return new VocabularyFile(folder, await vocabularyFiles.nameOf(original, [endianness(), ctimeMs]))
   }
 
   /** Returns the packed text; undefined if it is not kept, or damaged. */
