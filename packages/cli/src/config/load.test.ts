@@ -110,6 +110,24 @@ describe('loadConfig', () => {
     ])
   })
 
+  it('keeps the password of an address that is refused out of messages', async () => {
+    for (const login of ['me:hush', ':hush', 'hush', 'me:a/b@hush']) {
+      const [problem, ...others] = await mistakes(
+        `server: { limits: { store: { url: 'redis://${login}@127.0.0.1:6379' } } }`,
+      )
+      expect(problem).toMatch(/: 'redis:\/\/…@127\.0\.0\.1:6379' is not allowed: must be a URL without user/)
+      expect(others).toEqual([])
+    }
+    const upstream = (url: string) => `models: [{ id: a, engine: upstream, baseUrl: '${url}' }]`
+    for (const url of ['htps://me:hush@example.org/v1', 'me:hush@example.org/v1'])
+      expect((await mistakes(upstream(url))).join()).toMatch(
+        /^(?!.*hush).*…@example\.org\/v1' is not allowed: must/,
+      )
+    expect((await mistakes(`server: { trustedHosts: ['ada@example.org'] }`)).join()).toContain(
+      "'ada@example.org' is not allowed",
+    )
+  })
+
   it('reports all mistakes at once, each with its place', async () => {
     const yaml = [
       'server:',

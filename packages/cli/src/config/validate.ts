@@ -122,11 +122,21 @@ function suggestion(value: unknown, node: SchemaNode | undefined): string {
 /** Maximum length in characters of a wrong value in a message. */
 const shownLength = 60
 
+/** Hides user and password of an address: where they are refused, they may still be the right ones. */
+function withoutLogin(text: string): string {
+  const [scheme] = /^[a-z][a-z0-9+.-]*:\/\//i.exec(text) ?? ['']
+  const end = text.lastIndexOf('@')
+  const login = text.slice(scheme.length, Math.max(end, 0))
+  return login !== '' && (scheme !== '' || login.includes(':')) ? `${scheme}…${text.slice(end)}` : text
+}
+
 function describeValue(value: unknown): string {
   if (value === null) return 'an empty value'
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
   if (typeof value === 'object') return 'a mapping'
-  if (typeof value === 'string')
-    return `'${value.length > shownLength ? `${value.slice(0, shownLength)}…` : value}'`
+  if (typeof value === 'string') {
+    const text = withoutLogin(value)
+    return `'${text.length > shownLength ? `${text.slice(0, shownLength)}…` : text}'`
+  }
   return String(value)
 }
