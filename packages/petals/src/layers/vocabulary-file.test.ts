@@ -70,16 +70,18 @@ describe('a packed vocabulary', () => {
   })
 
   it('is not read once its original has changed, and goes when the new one is kept', async () => {
-    const { original, folder } = await place(tokenizer(mergesOf.leftFirst))
+    const [before, after] = [`${tokenizer(mergesOf.leftFirst)} `, tokenizer(mergesOf.rightFirst)]
+    const { original, folder } = await place(before)
     await utimes(original.path, 1000, 1000)
-    await (await VocabularyFile.of(original, folder)).keep(packedOf(tokenizer(mergesOf.leftFirst)))
+    await (await VocabularyFile.of(original, folder)).keep(packedOf(before))
     const [old] = await readdir(folder)
     // As long as before, and of the same time, as every file of a package of npm is.
-    await writeFile(original.path, tokenizer(mergesOf.rightFirst))
+    expect(Buffer.byteLength(after)).toBe(Buffer.byteLength(before))
+    await writeFile(original.path, after)
     await utimes(original.path, 1000, 1000)
     const file = await VocabularyFile.of(original, folder)
     expect(await file.read()).toBeUndefined()
-    await file.keep(packedOf(tokenizer(mergesOf.rightFirst)))
+    await file.keep(packedOf(after))
     const names = await readdir(folder)
     expect(names).toHaveLength(1)
     expect(names).not.toContain(old)
