@@ -19,7 +19,8 @@ async function startGateway(changes: object = {}): Promise<Gateway> {
     ...parrot((step) => pace(step)),
     config: { ...server, port: 0, access: { keys: 'off' }, ...changes },
   })
-  test.app.get('/client', (c) => c.json({ ...c.var.client, port: address.port }))
+  const app = await test.gateway.prepare()
+  app.get('/client', (c) => c.json({ ...c.var.client, port: address.port }))
   const address = await test.listen()
   return { ...test, port: address.port }
 }
