@@ -76,5 +76,7 @@ function methodLabel(method: string): string {
 export function onResponseEnd(c: Context<RequestEnv>, report: (aborted: boolean) => void): void {
   const outgoing = c.env?.outgoing
   if (outgoing === undefined) report(false)
+  // A client that went away before its whole body had come: nothing can be sent.
+  else if (outgoing.closed) report(true)
   else outgoing.once('close', () => report(!outgoing.writableFinished))
 }
