@@ -5,9 +5,6 @@ import { free, typesOf, WikiGateway } from './fixtures/wiki-gateway.ts'
 
 const connect = (baseURL: string): OpenAI => new OpenAI({ baseURL, apiKey: 'any', maxRetries: 0 })
 
-/** Waits as long as a busy machine may need. */
-const eventually = (value: () => number) => expect.poll(value)
-
 let wiki: WikiGateway
 beforeAll(async () => {
   wiki = await WikiGateway.start(connect)
@@ -165,7 +162,7 @@ describe('approvals of calls of an MCP server', () => {
     const [begun, deleted] = [wiki.calls.begun, wiki.calls.deleted.length]
     const stop = new AbortController()
     const running = approve('wait', stop.signal)
-    await eventually(() => wiki.calls.begun).toBe(begun + 1)
+    await expect.poll(() => wiki.calls.begun).toBe(begun + 1)
     await expect(approve('delete')).rejects.toMatchObject({ status: 429 })
     expect(wiki.calls.deleted).toHaveLength(deleted)
     stop.abort()
@@ -217,9 +214,9 @@ describe('approvals of calls of an MCP server', () => {
     ]).flat()
     const approve = (items: readonly object[]) => wiki.ask(items as never)
     const one = approve(input)
-    await eventually(() => wiki.calls.slow).toBe(2)
+    await expect.poll(() => wiki.calls.slow).toBe(2)
     const others = Array.from({ length: 4 }, () => approve(input.slice(0, 8)))
-    await eventually(() => wiki.calls.slow).toBe(8)
+    await expect.poll(() => wiki.calls.slow).toBe(8)
     const refused = await fetch(`${wiki.url}/api/tools/call`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },

@@ -6,9 +6,6 @@ import { free, harmless, injection, typesOf, WikiGateway } from './fixtures/wiki
 
 const connect = (baseURL: string): OpenAI => new OpenAI({ baseURL, apiKey: 'any', maxRetries: 0 })
 
-/** Waits as long as a busy machine may need. */
-const eventually = (value: () => number) => expect.poll(value)
-
 let wiki: WikiGateway
 beforeAll(async () => {
   wiki = await WikiGateway.start(connect)
@@ -154,16 +151,16 @@ describe('/v1/responses with the tools of an MCP server', () => {
       { model: 'test', input: 'Q: hang', tools: [free] },
       { signal: stop.signal },
     )
-    await eventually(() => wiki.calls.begun).toBe(1)
+    await expect.poll(() => wiki.calls.begun).toBe(1)
     stop.abort()
     await expect(request).rejects.toThrow()
-    await eventually(() => wiki.calls.cancelled).toBe(1)
+    await expect.poll(() => wiki.calls.cancelled).toBe(1)
     const background = await wiki.ask('Q: hang', { background: true })
-    await eventually(() => wiki.calls.begun).toBe(2)
+    await expect.poll(() => wiki.calls.begun).toBe(2)
     const cancelled = await wiki.client.responses.cancel(background.id)
     expect(cancelled.status).toBe('cancelled')
     expect(cancelled.output.at(-1)).toMatchObject({ type: 'mcp_call', status: 'incomplete' })
-    await eventually(() => wiki.calls.cancelled).toBe(2)
+    await expect.poll(() => wiki.calls.cancelled).toBe(2)
   })
 
   it('refuses servers that the configuration does not name, in words', async () => {
