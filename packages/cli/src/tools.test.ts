@@ -63,9 +63,6 @@ afterAll(() => resources.disposeAsync())
 const call = (body: unknown, init: RequestInit = {}) =>
   fetch(`${url}/api/tools/call`, { method: 'POST', body: JSON.stringify(body), ...init })
 
-/** Waits as long as a busy machine may need. */
-const eventually = <Value>(value: () => Value | Promise<Value>) => expect.poll(value)
-
 describe('the tools of the page', () => {
   it('are listed with their servers, also those that can’t be reached', async () => {
     const list = (await (await fetch(`${url}/api/tools`)).json()) as ToolListBody
@@ -131,10 +128,10 @@ describe('the tools of the page', () => {
   it('are cancelled at their server when the connection is closed', async () => {
     const stop = new AbortController()
     const request = call({ name: 'wiki__wait', arguments: {} }, { signal: stop.signal })
-    await eventually(() => calls.begun).toBe(1)
+    await expect.poll(() => calls.begun).toBe(1)
     stop.abort()
     await expect(request).rejects.toThrow()
-    await eventually(() => calls.cancelled).toBe(1)
+    await expect.poll(() => calls.cancelled).toBe(1)
   })
 
   it('run at most eight calls of one caller at the same time', async () => {
@@ -142,12 +139,12 @@ describe('the tools of the page', () => {
     const many = Array.from({ length: 8 }, () =>
       call({ name: 'wiki__wait', arguments: {} }, { signal: stop.signal }).catch(() => undefined),
     )
-    await eventually(() => calls.begun).toBe(9)
+    await expect.poll(() => calls.begun).toBe(9)
     const refused = await call({ name: 'time', arguments: {} })
     expect(refused.status).toBe(429)
     stop.abort()
     await Promise.all(many)
-    await eventually(async () => (await call({ name: 'time', arguments: {} })).status).toBe(200)
+    await expect.poll(async () => (await call({ name: 'time', arguments: {} })).status).toBe(200)
   })
 
   it('survive a connection that is cut in the middle of the request', async () => {
